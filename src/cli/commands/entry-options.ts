@@ -1,0 +1,20 @@
+import { type Command, Option } from "commander";
+import { type EntryFormat, entryFormats } from "../render/entry-format.ts";
+
+export interface EntryOptions {
+  readonly key?: string;
+  readonly format: EntryFormat;
+  readonly json?: boolean;
+}
+
+/** Adds the options of commands that print entries. */
+export function addEntryOptions(command: Command): Command {
+  return command
+    .option("--key <KEY>", "only entries with this key")
+    .addOption(new Option("--format <FORMAT>", "how to print entries").choices(entryFormats).default("text"));
+}
+
+/** Returns the format that --format and --json ask for. */
+export function chosenFormat(options: EntryOptions): EntryFormat {
+  return options.json ? "json" : options.format;
+}

@@ -1,0 +1,214 @@
+/**
+ * The client of a ledger for browsers, Bun, Node, Deno and edge workers: anything with fetch.
+ *
+ *     const ledger = createLedgerClient({ url: "http://127.0.0.1:8080" });
+ *     await ledger.append("demo", { key: "facts", payload: new TextEncoder().encode("hello") });
+ *     for await (const entry of ledger.get("demo")) console.log(entry.sequence, entry.key);
+ *     for await (const item of ledger.watch("demo", { signal })) { ... }
+ *
+ * Calls that can be repeated without harm are repeated while the server is unavailable.
+ *
+ * @module
+ */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type CallOptions as ConnectOptions, createClient, type Interceptor } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-web";
+import { quote } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import {
+  type AppendResponse,
+  ContextService,
+  type Entry,
+  type GetResponse,
+  type LoadResponse,
+  type SnapshotResponse,
+} from "../gen/converge/context/v1/context_pb.ts";
+import {
+  type AppendBatchResponse,
+  type ContextInfo,
+  LedgerService,
+  type NewEntrySchema,
+  type SnapshotStreamResponse,
+} from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { type Backoff, defaultBackoff } from "./backoff.ts";
+import type { Failure } from "./failure.ts";
+import { type RetryPolicy, withRetries } from "./retry.ts";
+import { watch, type WatchItem, type WatchOptions } from "./watch.ts";
+
+export interface LedgerClientOptions {
+  /** The server's HTTP address, such as http://127.0.0.1:8080. */
+  readonly url: string;
+  /** Takes the place of the global fetch. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Run around every call, for authentication and the like. */
+  readonly interceptors?: readonly Interceptor[];
+  /** Attempts of one call while the server is unavailable, 5 unless given. A watch that was connected once never gives up. */
+  readonly attemptsMax?: number;
+  readonly backoff?: Backoff;
+  /** How long one attempt of a call with a single answer may take; no bound unless given. Streams have no end. */
+  readonly timeoutMs?: number;
+  /** Told before each wait for the next attempt. */
+  readonly onRetry?: (failure: Failure, delayMs: number) => void;
+}
+
+/** An entry to be appended. Without `idempotencyKey` each call makes one, so that its retries add nothing. */
+export type NewEntry = Omit<MessageInitShape<typeof NewEntrySchema>, "$typeName">;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface GetOptions extends CallOptions {
+  /** Exclusive: the last sequence the caller has. 0, the default, is the beginning. */
+  readonly after?: bigint;
+  /** At most this many entries; all unless given. */
+  readonly limit?: number;
+  /** Only entries with this key. */
+  readonly key?: string;
+}
+
+export interface ListOptions extends CallOptions {
+  readonly prefix?: string;
+  /** Exclusive: the last id the caller has. */
+  readonly startAfter?: string;
+  /** At most this many contexts; all unless given. */
+  readonly limit?: number;
+}
+
+export interface LoadOptions extends CallOptions {
+  readonly failIfExists?: boolean;
+  /** `<entries>:<root in hexadecimal>`: refuse any other snapshot. */
+  readonly expectedRoot?: string;
+  readonly allowUnverified?: boolean;
+}
+
+export interface LedgerClient {
+  /** Adds one entry; the answer means that it is on disk. */
+  append(contextId: string, entry: NewEntry, options?: CallOptions): Promise<AppendResponse>;
+  /** Adds up to 1,000 entries or 8 MiB, all or none. */
+  appendBatch(
+    contextId: string,
+    entries: readonly NewEntry[],
+    options?: CallOptions,
+  ): Promise<AppendBatchResponse>;
+  /** Reads entries in order, one page of a few megabytes at a time. */
+  get(contextId: string, options?: GetOptions): AsyncGenerator<Entry, void>;
+  /** Follows a context across broken connections: every entry once, in order, until aborted. */
+  watch(contextId: string, options?: WatchOptions): AsyncGenerator<WatchItem, never>;
+  /** Lists contexts in the byte order of their ids. */
+  list(options?: ListOptions): AsyncGenerator<ContextInfo, void>;
+  /** Describes one context; throws NOT_FOUND if it has no entries. */
+  describe(contextId: string, options?: CallOptions): Promise<ContextInfo>;
+  /** Copies a context of up to 64 MiB. */
+  snapshot(contextId: string, options?: CallOptions): Promise<SnapshotResponse>;
+  /** Copies a context of any size, in chunks and then a summary. Not repeated by itself. */
+  snapshotStream(contextId: string, options?: CallOptions): AsyncIterable<SnapshotStreamResponse>;
+  /** Restores a snapshot of up to 64 MiB; larger ones need LoadStream, which fetch cannot send everywhere. */
+  load(contextId: string, snapshot: Uint8Array, options?: LoadOptions): Promise<LoadResponse>;
+}
+
+const pageBytes = 4 * 1024 * 1024;
+
+/** Returns a client; connections are made as needed, there is nothing to close. */
+export function createLedgerClient(options: LedgerClientOptions): LedgerClient {
+  const transport = createConnectTransport({
+    baseUrl: options.url.replace(/\/+$/, ""),
+    useBinaryFormat: true,
+    interceptors: [...(options.interceptors ?? [])],
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+  });
+  const contexts = createClient(ContextService, transport);
+  const ledger = createClient(LedgerService, transport);
+  const policy: RetryPolicy = {
+    attemptsMax: options.attemptsMax ?? 5,
+    backoff: options.backoff ?? defaultBackoff,
+    random: Math.random,
+    onRetry: options.onRetry ?? ((): void => {}),
+  };
+  const timeout = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
+  const call = async <T>(
+    signal: AbortSignal | undefined,
+    send: (how: ConnectOptions) => Promise<T>,
+  ): Promise<T> => await withRetries(policy, signal, () => send({ ...timeout, ...withSignal(signal) }));
+  return {
+    append: (contextId, entry, { signal } = {}) => {
+      const request = { ...withIdempotencyKey(entry), contextId };
+      return call(signal, (how) => contexts.append(request, how));
+    },
+    appendBatch: (contextId, entries, { signal } = {}) => {
+      const request = { contextId, entries: entries.map(withIdempotencyKey) };
+      return call(signal, (how) => ledger.appendBatch(request, how));
+    },
+    get: (contextId, range = {}) =>
+      readPages(range, (page) => call(range.signal, (how) => contexts.get({ ...page, contextId }, how))),
+    watch: (contextId, range = {}) =>
+      watch((request, signal) => contexts.watch(request, { signal }), contextId, range, policy),
+    list: (range = {}) =>
+      listPages(range, (page) => call(range.signal, (how) => ledger.listContexts(page, how))),
+    describe: async (contextId, { signal } = {}) => {
+      const { context } = await call(signal, (how) => ledger.getContext({ contextId }, how));
+      if (context === undefined) throw new Error(`the answer does not describe context ${quote(contextId)}`);
+      return context;
+    },
+    snapshot: (contextId, { signal } = {}) => call(signal, (how) => contexts.snapshot({ contextId }, how)),
+    snapshotStream: (contextId, { signal } = {}) => ledger.snapshotStream({ contextId }, withSignal(signal)),
+    load: async (contextId, snapshot, { signal, ...rules } = {}) => {
+      const request = { contextId, snapshot, ...rules };
+      // A load that happened is a no-op when it is repeated, unless the caller wants to hear that it exists.
+      if (rules.failIfExists) return await contexts.load(request, { ...timeout, ...withSignal(signal) });
+      return await call(signal, (how) => contexts.load(request, how));
+    },
+  };
+}
+
+function withIdempotencyKey(entry: NewEntry): NewEntry {
+  return entry.idempotencyKey ? entry : { ...entry, idempotencyKey: crypto.randomUUID() };
+}
+
+function withSignal(signal: AbortSignal | undefined): CallOptions {
+  return signal === undefined ? {} : { signal };
+}
+
+interface PageRequest {
+  readonly key: string;
+  readonly afterSequence: bigint;
+  readonly resumeToken: Uint8Array;
+  readonly limit: number;
+  readonly maxBytes: number;
+}
+
+async function* readPages(
+  { after = 0n, limit, key = "" }: GetOptions,
+  get: (request: PageRequest) => Promise<GetResponse>,
+): AsyncGenerator<Entry, void> {
+  let resumeToken: Uint8Array = new Uint8Array(0);
+  let left = limit ?? Infinity;
+  while (left > 0) {
+    const pageLimit = left === Infinity ? 0 : Math.min(left, 2 ** 32 - 1);
+    const page = await get({ key, afterSequence: after, resumeToken, limit: pageLimit, maxBytes: pageBytes });
+    yield* page.entries;
+    if (!page.more) return;
+    left -= page.entries.length;
+    resumeToken = page.resumeToken;
+  }
+}
+
+async function* listPages(
+  { prefix = "", startAfter = "", limit = Infinity }: ListOptions,
+  list: (request: {
+    prefix: string;
+    startAfter: string;
+    limit: number;
+  }) => Promise<{ contexts: ContextInfo[]; more: boolean }>,
+): AsyncGenerator<ContextInfo, void> {
+  let left = limit;
+  while (left > 0) {
+    const page = await list({ prefix, startAfter, limit: Math.min(left, limits.listContextsMax) });
+    yield* page.contexts;
+    const last = page.contexts.at(-1);
+    if (!page.more || last === undefined) return;
+    left -= page.contexts.length;
+    startAfter = last.contextId;
+  }
+}

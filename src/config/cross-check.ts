@@ -1,0 +1,43 @@
+import { isLoopbackHost } from "../core/loopback-host.ts";
+import type { ConfigProblem } from "./config-error.ts";
+import { formatHostPort, type HostPort } from "./host-port.ts";
+import type { Setting } from "./resolve.ts";
+
+/** Returns what is wrong with server settings that are all right one by one. */
+export function crossCheck(settings: readonly Setting[]): ConfigProblem[] {
+  const byName = new Map(settings.map((setting) => [setting.field.name, setting]));
+  const cert = byName.get("tlsCert");
+  const key = byName.get("tlsKey");
+  const problems: ConfigProblem[] = [];
+  if (cert?.value !== undefined && key?.value === undefined) problems.push(alone(cert, "--tls-key"));
+  if (key?.value !== undefined && cert?.value === undefined) problems.push(alone(key, "--tls-cert"));
+
+  const listeners = [byName.get("grpc"), byName.get("http")].filter((setting) => setting !== undefined);
+  if (byName.get("insecure")?.value !== true) problems.push(...listeners.flatMap(openBind));
+  const [grpc, http] = listeners;
+  if (grpc !== undefined && http !== undefined) problems.push(...samePort(grpc, http));
+  return problems;
+}
+
+function alone(setting: Setting, missing: string): ConfigProblem {
+  const remedy = `give ${missing} as well, or neither`;
+  return problem(setting, `${setting.field.flag} needs ${missing}`, remedy);
+}
+
+function openBind(setting: Setting): ConfigProblem[] {
+  const { host, port } = setting.value as HostPort;
+  if (isLoopbackHost(host)) return [];
+  const said = `refused to listen on ${setting.text}, which other machines can reach: there is no authentication`;
+  const loopback = formatHostPort({ host: "127.0.0.1", port });
+  return [problem(setting, said, `use ${loopback}, or give --insecure to let everybody read and append`)];
+}
+
+function samePort(grpc: Setting, http: Setting): ConfigProblem[] {
+  if (grpc.text !== http.text || (grpc.value as HostPort).port === 0) return [];
+  return [problem(http, `${http.text} is taken by ${grpc.field.flag}`, "give the listeners different ports")];
+}
+
+function problem(setting: Setting, said: string, remedy: string): ConfigProblem {
+  const { field, source, text = "" } = setting;
+  return { field: field.name, source, value: text, remedy, message: `${source}: ${said}; ${remedy}` };
+}

@@ -1,0 +1,146 @@
+import { limits } from "../core/limits.ts";
+import {
+  bool,
+  type Kind,
+  milliseconds,
+  oneOf,
+  origins,
+  hostNames,
+  path,
+  serverUrl,
+  hostPort,
+} from "./kinds.ts";
+
+/** The server's settings, or those of the commands that talk to one. */
+export type Scope = "server" | "client";
+
+/** One setting: what it is called everywhere, what it may be, and what it is if nobody says. */
+export interface Field<T = unknown> {
+  /** Property of {@link ServerConfig} or {@link ClientConfig}, and of the parsed flags. */
+  readonly name: string;
+  readonly scope: Scope;
+  readonly flag: `--${string}`;
+  readonly env: `CONVERGE_LEDGER_${string}`;
+  /** Other environment variables, used if nothing else in the environment is set. */
+  readonly envAliases: readonly EnvAlias[];
+  readonly fileKey: string;
+  readonly kind: Kind<T>;
+  /** Undefined if the setting is off until it is given. */
+  readonly default: T | undefined;
+  /** What it does, as a phrase without a full stop. */
+  readonly description: string;
+}
+
+export interface EnvAlias {
+  readonly name: string;
+  /** Turns the alias's text into the field's. */
+  toText(value: string): string;
+}
+
+/** Names the file with settings; given by flag or environment only. */
+export const configFileField = {
+  flag: "--config",
+  env: "CONVERGE_LEDGER_CONFIG",
+  placeholder: "FILE",
+  description: "read settings from this TOML file; without it no file is read",
+} as const;
+
+const grpcPort: EnvAlias = { name: "GRPC_PORT", toText: (port) => `127.0.0.1:${port}` };
+
+/** Every setting there is. The order is that of the help text. */
+export const fields: readonly Field[] = [
+  field("server", "data", path("DIR"), "./ledger-data", "directory of the ledger; made if it does not exist"),
+  {
+    ...field(
+      "server",
+      "grpc",
+      hostPort,
+      { host: "127.0.0.1", port: 50_051 },
+      "where gRPC listens; port 0 chooses one",
+    ),
+    envAliases: [grpcPort],
+  },
+  field(
+    "server",
+    "http",
+    hostPort,
+    { host: "127.0.0.1", port: 8080 },
+    "where HTTP listens (Connect, gRPC-Web, server-sent events, health, metrics); port 0 chooses one",
+  ),
+  field(
+    "server",
+    "tls-cert",
+    path("FILE"),
+    undefined,
+    "certificate chain in PEM for both listeners; needs --tls-key",
+  ),
+  field("server", "tls-key", path("FILE"), undefined, "private key in PEM; needs --tls-cert"),
+  field(
+    "server",
+    "insecure",
+    bool,
+    false,
+    "allow listening on addresses other than loopback, where everybody who reaches them can read and append",
+  ),
+  field("server", "cors-origin", origins, [], "let web pages of this origin call the API; * for all"),
+  field("server", "allow-host", hostNames, [], "further Host name that a loopback listener answers to"),
+  field(
+    "server",
+    "watch-heartbeat-ms",
+    milliseconds(limits.heartbeatMsMin, limits.heartbeatMsMax),
+    15_000,
+    "silence on a server-sent event stream after which a comment is sent",
+  ),
+  field(
+    "server",
+    "drain-ms",
+    milliseconds(0, 600_000),
+    10_000,
+    "how long open calls may go on after SIGTERM or SIGINT",
+  ),
+  field(
+    "server",
+    "log-level",
+    oneOf("debug", "info", "warn", "error"),
+    "info",
+    "least level of log lines that are written",
+  ),
+  field(
+    "server",
+    "log-format",
+    oneOf("auto", "text", "json"),
+    "auto",
+    "form of log lines; auto is text on a terminal and JSON otherwise",
+  ),
+  field("client", "url", serverUrl, "http://127.0.0.1:8080", "HTTP address of the server to talk to"),
+  field(
+    "client",
+    "timeout-ms",
+    milliseconds(1, 3_600_000),
+    30_000,
+    "how long one call may take; streams have no end",
+  ),
+];
+
+function field<T>(
+  scope: Scope,
+  key: string,
+  kind: Kind<T>,
+  initial: T | undefined,
+  description: string,
+): Field {
+  const shared = {
+    scope,
+    fileKey: key,
+    default: initial,
+    description,
+    envAliases: [],
+    kind: kind as Kind<unknown>,
+  };
+  return {
+    ...shared,
+    name: key.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase()),
+    flag: `--${key}`,
+    env: `CONVERGE_LEDGER_${key.replaceAll("-", "_").toUpperCase()}`,
+  };
+}

@@ -1,0 +1,41 @@
+/**
+ * Ids of entries: always 32 lower-case hexadecimal digits when given here.
+ *
+ * @module
+ */
+
+import { ByteWriter } from "./byte-writer.ts";
+import type { Hasher } from "./hasher.ts";
+import { hex } from "./hex.ts";
+import { encodeUtf8 } from "./utf8.ts";
+
+const idempotencyHeader = encodeUtf8("converge-ledger/idempotency/v1\n");
+const copyHeader = encodeUtf8("converge-ledger/copy/v1\n");
+
+/**
+ * Returns the bits of a UUIDv7. `random` holds at least 10 fresh random bytes from `offset` on.
+ * [RFC 9562, section 5.7](https://www.rfc-editor.org/rfc/rfc9562#section-5.7)
+ */
+export function uuidV7(unixMs: number, random: Uint8Array, offset: number): string {
+  const id = new Uint8Array(16);
+  const view = new DataView(id.buffer);
+  view.setUint32(0, Math.floor(unixMs / 2 ** 16));
+  view.setUint16(4, unixMs % 2 ** 16);
+  id.set(random.subarray(offset, offset + 10), 6);
+  view.setUint8(6, (view.getUint8(6) & 0x0f) | 0x70);
+  view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80);
+  return hex(id);
+}
+
+/** Returns the id that an idempotency key gives an entry of a context. */
+export function idempotentId(contextId: string, idempotencyKey: string, hasher: Hasher): string {
+  const writer = new ByteWriter(idempotencyHeader.length + 2048);
+  return hex(hasher.sha256(writer.raw(idempotencyHeader).text(contextId).text(idempotencyKey).view()).subarray(0, 16));
+}
+
+/** Returns the id of an entry loaded under another context id than its own. */
+export function copiedId(targetContextId: string, sourceContextId: string, sourceId: string, hasher: Hasher): string {
+  const writer = new ByteWriter(copyHeader.length + 4096);
+  writer.raw(copyHeader).text(targetContextId).text(sourceContextId).text(sourceId);
+  return hex(hasher.sha256(writer.view()).subarray(0, 16));
+}

@@ -1,0 +1,67 @@
+import { hex } from "../core/hex.ts";
+import type { Hasher } from "../core/hasher.ts";
+import { encodeUtf8 } from "../core/utf8.ts";
+
+/**
+ * Returns what `hasher` does wrong, or undefined if all its digests are right: published examples,
+ * every length of up to two blocks (so every padding), an input of many blocks, and streams in odd
+ * pieces that overlap each other and single digests. Takes about a millisecond in a cold process.
+ */
+export function selfCheck(hasher: Hasher): string | undefined {
+  for (const [message, expected] of published) {
+    const bytes = encodeUtf8(message);
+    if (hex(hasher.sha256(bytes)) !== expected) return `wrong digest of ${bytes.length} published bytes`;
+  }
+  const bytes = pattern();
+  if (hex(hasher.sha256(bytes)) !== patternDigest) return `wrong digest of ${patternBytes} bytes`;
+  const single = hasher.stream();
+  const pieces = hasher.stream();
+  for (let length = 0; length < shortBytesEnd; length += 1) {
+    const message = bytes.subarray(0, length);
+    single.update(hasher.sha256(message));
+    pieces.update(inPieces(hasher, message));
+  }
+  if (hex(single.digest()) !== digestOfShortDigests)
+    return `wrong digest of less than ${shortBytesEnd} bytes`;
+  if (hex(pieces.digest()) !== digestOfShortDigests)
+    return `wrong stream of less than ${shortBytesEnd} bytes`;
+  return hex(inPieces(hasher, bytes)) === patternDigest ? undefined : `wrong stream of ${patternBytes} bytes`;
+}
+
+/** The examples of FIPS 180-4 for SHA-256, as NIST publishes them, and the empty message. */
+const published: readonly (readonly [message: string, digest: string])[] = [
+  ["", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+  ["abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"],
+  [
+    "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+  ],
+  [
+    "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+    "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1",
+  ],
+];
+
+// Computed with Python's hashlib (OpenSSL).
+const patternBytes = 1000;
+const patternDigest = "c85a431e0fe575b2609289d3a4042414715f400612575a125d2ce5573d608732";
+const shortBytesEnd = 130;
+const digestOfShortDigests = "6331a2b10770f73d638be11da3c97f61f5f9dddebf3f274e4c36e5b91ae35d28";
+
+/** Feeds pieces of 0, 37, 74, 11, 48, … bytes: all lengths modulo 101, so that every buffer state is met. */
+function inPieces(hasher: Hasher, bytes: Uint8Array): Uint8Array {
+  const stream = hasher.stream();
+  let at = 0;
+  for (let i = 0; at < bytes.length; i += 1) {
+    const end = at + ((37 * i) % 101);
+    stream.update(bytes.subarray(at, end));
+    at = end;
+  }
+  return stream.digest();
+}
+
+function pattern(): Uint8Array {
+  const bytes = new Uint8Array(patternBytes);
+  for (let i = 0; i < patternBytes; i += 1) bytes[i] = i * 7 + Math.floor(i / 256);
+  return bytes;
+}

@@ -1,0 +1,214 @@
+import { assert } from "../core/assert.ts";
+import { decodeEntry } from "../core/entry-wire.ts";
+import type { Entry } from "../core/entry.ts";
+import { LedgerError, quote } from "../core/errors.ts";
+import type { CheckedInput } from "../core/validate.ts";
+import type { Unit } from "./committer.ts";
+import type { ContextState, Origin, PlannedEntry, Reservation } from "./context-state.ts";
+import { planEntries } from "./context-state.ts";
+import type { Head, NewRow, StoredEntry } from "./ports.ts";
+
+/** An acknowledged entry. */
+export interface Appended extends StoredEntry {
+  readonly id: string;
+  readonly appendedAtNs: bigint;
+  readonly lamport: bigint;
+  /** True if the entry existed before this call. */
+  readonly duplicate: boolean;
+}
+
+/** How one input of a unit with idempotency keys is answered. */
+export type Slot =
+  | { readonly kind: "new"; readonly input: CheckedInput }
+  /** An entry that is on disk. */
+  | { readonly kind: "stored"; readonly appended: Appended }
+  /** An entry that is queued before this one. */
+  | { readonly kind: "pending"; readonly input: CheckedInput; readonly reservation: Reservation }
+  /** An entry of the same unit: the one that its `index`th new slot becomes. */
+  | { readonly kind: "repeated"; readonly index: number };
+
+/** Inputs that become consecutive entries of one context, or answers to retries. */
+export class AppendUnit implements Unit {
+  readonly state: ContextState;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly #inputs: readonly CheckedInput[];
+  readonly #slots: readonly Slot[] | undefined;
+  readonly #origin: Origin;
+  readonly #resolve: (appended: Appended[]) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #reservations = new Map<string, Reservation>();
+  #planned: readonly PlannedEntry[] = [];
+  #after: Head | undefined;
+
+  constructor(parts: {
+    state: ContextState;
+    inputs: readonly CheckedInput[];
+    slots: readonly Slot[] | undefined;
+    origin: Origin;
+    resolve: (appended: Appended[]) => void;
+    reject: (error: Error) => void;
+  }) {
+    this.state = parts.state;
+    this.#slots = parts.slots && markRepeated(parts.slots);
+    this.#inputs = this.#slots === undefined ? parts.inputs : newInputs(this.#slots);
+    this.#origin = parts.origin;
+    this.#resolve = parts.resolve;
+    this.#reject = parts.reject;
+    this.entries = this.#inputs.length;
+    let bytes = 0;
+    for (const input of this.#inputs) bytes += input.bytes;
+    this.bytes = bytes;
+  }
+
+  plan(): void {
+    for (const slot of this.#slots ?? []) if (slot.kind === "pending") checkPending(slot);
+    this.#planned = planEntries(this.state, this.#inputs, this.#origin);
+    this.#after = this.#planned.length === 0 ? undefined : this.state.planned;
+    for (const entry of this.#planned) if (entry.idempotent) this.#reserve(entry);
+  }
+
+  rows(): readonly NewRow[] {
+    const log = this.#after?.log;
+    if (log === undefined) return [];
+    return this.#planned.map(({ sequence, key, contentHash, wire, id, idempotent }) => ({
+      log,
+      sequence,
+      key,
+      contentHash,
+      wire,
+      findableId: idempotent ? id : undefined,
+    }));
+  }
+
+  headAfter(): Head | undefined {
+    return this.#after;
+  }
+
+  committed(): void {
+    this.#release();
+    if (this.#slots === undefined) {
+      this.#resolve(this.#planned.map((entry) => appended(entry, false)));
+      return;
+    }
+    let next = 0;
+    this.#resolve(
+      this.#slots.map((slot) => {
+        switch (slot.kind) {
+          case "stored":
+            return slot.appended;
+          case "pending":
+            return appended(slot.reservation.entry, true);
+          case "repeated":
+            return appended(this.#plannedAt(slot.index), true);
+          case "new":
+            return appended(this.#plannedAt(next++), false);
+        }
+      }),
+    );
+  }
+
+  #plannedAt(index: number): PlannedEntry {
+    const entry = this.#planned[index];
+    assert(entry !== undefined, "every new slot has its planned entry");
+    return entry;
+  }
+
+  failed(error: LedgerError): void {
+    for (const reservation of this.#reservations.values()) reservation.failed = true;
+    this.#release();
+    this.#reject(error);
+  }
+
+  #reserve(entry: PlannedEntry): void {
+    const reservation = this.#reservations.get(entry.id);
+    if (reservation !== undefined) {
+      reservation.entry = entry;
+      return;
+    }
+    const fresh: Reservation = { entry, failed: false };
+    this.#reservations.set(entry.id, fresh);
+    this.state.pendingIds.set(entry.id, fresh);
+  }
+
+  #release(): void {
+    for (const id of this.#reservations.keys()) this.state.pendingIds.delete(id);
+  }
+}
+
+/**
+ * Returns the stored entry as the answer to a retry. Throws ALREADY_EXISTS if the retry has other
+ * content than the entry.
+ */
+export function duplicateOf(stored: StoredEntry, input: CheckedInput): Appended {
+  const entry = decodeEntry(stored.wire);
+  checkSameContent(entry, input);
+  const { id, appendedAtNs, lamport } = entry;
+  return { ...stored, id, appendedAtNs, lamport, duplicate: true };
+}
+
+function appended(entry: PlannedEntry, duplicate: boolean): Appended {
+  const { sequence, contentHash, wire, id, appendedAtNs, lamport } = entry;
+  return { sequence, contentHash, wire, id, appendedAtNs, lamport, duplicate };
+}
+
+function checkPending(slot: Extract<Slot, { kind: "pending" }>): void {
+  if (slot.reservation.failed) {
+    throw new LedgerError("UNAVAILABLE", "the first append with this idempotency_key failed", {
+      reason: "FIRST_ATTEMPT_FAILED",
+      field: "idempotency_key",
+      value: slot.input.idempotencyKey,
+      remedy: "retry",
+      retryAfterMs: 100,
+    });
+  }
+  checkSameContent(slot.reservation.entry, slot.input);
+}
+
+/** Lets slots that repeat an idempotency key of the same unit answer with the first one's entry. */
+function markRepeated(slots: readonly Slot[]): Slot[] {
+  const first = new Map<string, { readonly index: number; readonly input: CheckedInput }>();
+  let index = 0;
+  return slots.map((slot) => {
+    if (slot.kind !== "new") return slot;
+    const { input } = slot;
+    const earlier = input.idempotencyKey === "" ? undefined : first.get(input.idempotencyKey);
+    if (earlier !== undefined) {
+      checkSameContent(earlier.input, input);
+      return { kind: "repeated", index: earlier.index };
+    }
+    first.set(input.idempotencyKey, { index, input });
+    index += 1;
+    return slot;
+  });
+}
+
+function checkSameContent(entry: Pick<Entry, "key" | "payload" | "metadata"> & { sequence?: number }, input: CheckedInput): void {
+  const same =
+    entry.key === input.key &&
+    sameBytes(entry.payload, input.payload) &&
+    entry.metadata.length === input.metadata.length &&
+    entry.metadata.every(([name, value], i) => name === input.metadata[i]?.[0] && value === input.metadata[i]?.[1]);
+  if (same) return;
+  throw new LedgerError(
+    "ALREADY_EXISTS",
+    `idempotency_key ${quote(input.idempotencyKey)} belongs to ${entry.sequence === undefined ? "another entry of this batch" : `the entry at sequence ${entry.sequence}`}, which has another key, payload or metadata`,
+    {
+      reason: "IDEMPOTENCY_KEY_REUSED",
+      field: "idempotency_key",
+      value: input.idempotencyKey,
+      ...(entry.sequence === undefined ? {} : { sequence: entry.sequence }),
+      remedy: "use a fresh idempotency_key for other content",
+    },
+  );
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+function newInputs(slots: readonly Slot[]): CheckedInput[] {
+  const inputs: CheckedInput[] = [];
+  for (const slot of slots) if (slot.kind === "new") inputs.push(slot.input);
+  return inputs;
+}

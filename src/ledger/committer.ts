@@ -1,0 +1,248 @@
+/**
+ * Group commit: everything that arrives while one commit runs becomes the next, across contexts.
+ * The only caller of `Store.commit`, and the only writer of `ContextState.head`.
+ *
+ * @module
+ */
+
+import { LedgerError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { ContextState } from "./context-state.ts";
+import type { Clock, Commit, Head, HeadChange, NewRow, Store, StoredEntry } from "./ports.ts";
+import { StoreError } from "./ports.ts";
+import { fromStoreError } from "./store-failure.ts";
+
+/** Something that is written whole or not at all, in the order of the queue. */
+export interface Unit {
+  /** The context whose head it moves; undefined for rows that no head names yet. */
+  readonly state: ContextState | undefined;
+  /** What it holds of the queue's bounds. */
+  readonly entries: number;
+  readonly bytes: number;
+  /**
+   * Decides what to write, on top of `state.planned`. Called when the unit is queued, and again
+   * whenever a commit before it failed. Throws LedgerError, having changed nothing, to leave the queue.
+   */
+  plan(): void;
+  /** The rows of the last plan. */
+  rows(): readonly NewRow[];
+  /** The context's head after this unit; undefined if it does not move it. */
+  headAfter(): Head | undefined;
+  /** Called once when everything is on disk, after `state.head` has moved. */
+  committed(): void;
+  /** Called once if nothing was written, or nobody knows. */
+  failed(error: LedgerError): void;
+}
+
+/** Learns what commits did; called after each, before their units are answered. */
+export interface CommitObserver {
+  /** The context's committed head has moved; `rows` are its new entries, or none if its log was replaced. */
+  advanced(state: ContextState, rows: readonly StoredEntry[]): void;
+  measured(commit: { entries: number; bytes: number; syncSeconds: number; totalSeconds: number }): void;
+}
+
+/** What one commit does to one context. */
+interface Change {
+  to: Head;
+  readonly rows: NewRow[];
+}
+
+type Changes = ReadonlyMap<ContextState, Change>;
+
+/** How long the committer waits for a restarted store to say whether a commit was written. */
+const recoveryMsMax = 30_000;
+const recoveryRetryMs = 20;
+
+export class Committer {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #observer: CommitObserver;
+  #queue: Unit[] = [];
+  #queuedEntries = 0;
+  #queuedBytes = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(store: Store, clock: Clock, observer: CommitObserver) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#observer = observer;
+  }
+
+  /** What waits, including the commit in progress. */
+  get queued(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.#queuedEntries, bytes: this.#queuedBytes };
+  }
+
+  /** Plans the unit and queues it. Throws what its plan throws, or UNAVAILABLE if the queue is full. */
+  enqueue(unit: Unit): void {
+    if (
+      this.#queuedEntries + unit.entries > limits.queuedEntriesMax ||
+      this.#queuedBytes + unit.bytes > limits.queuedBytesMax
+    ) {
+      throw overloaded(this.#queuedEntries, this.#queuedBytes);
+    }
+    unit.plan();
+    this.#queuedEntries += unit.entries;
+    this.#queuedBytes += unit.bytes;
+    if (unit.state !== undefined) unit.state.queuedUnits += 1;
+    this.#queue.push(unit);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when everything queued so far has been answered. */
+  async drained(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // What the same turn of the event loop appends shares the first commit.
+    await undefined;
+    while (this.#queue.length > 0) {
+      const batch = this.#takeBatch();
+      const error = await this.#commit(batch);
+      if (error !== undefined) {
+        for (const unit of batch) this.#leave(unit).failed(error);
+        this.#planAgain();
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #takeBatch(): Unit[] {
+    let entries = 0;
+    let bytes = 0;
+    let count = 0;
+    for (const unit of this.#queue) {
+      entries += unit.entries;
+      bytes += unit.bytes;
+      if (count > 0 && (entries > limits.commitEntriesMax || bytes > limits.commitBytesMax)) break;
+      count += 1;
+    }
+    if (count === this.#queue.length) {
+      const batch = this.#queue;
+      this.#queue = [];
+      return batch;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** Writes a batch and answers its units; returns why it could not, with no unit answered. */
+  async #commit(batch: readonly Unit[]): Promise<LedgerError | undefined> {
+    const { commit, changes } = gather(batch);
+    if (commit.rows.length === 0 && commit.heads.length === 0) {
+      for (const unit of batch) this.#leave(unit).committed();
+      return undefined;
+    }
+    const startMs = this.#clock.monotonicMs();
+    try {
+      const outcome = await this.#store.commit(commit);
+      if (outcome.kind === "head-moved") {
+        await this.#reload(changes);
+        return headMoved(outcome.contextId);
+      }
+      const totalSeconds = (this.#clock.monotonicMs() - startMs) / 1000;
+      let bytes = 0;
+      for (const row of commit.rows) bytes += row.wire.length;
+      const syncSeconds = outcome.syncMicros / 1e6;
+      this.#observer.measured({ entries: commit.rows.length, bytes, syncSeconds, totalSeconds });
+    } catch (cause) {
+      const written = cause instanceof StoreError && cause.failure === "unknown" && (await this.#wasWritten(changes));
+      if (!written) return fromStoreError(cause);
+    }
+    for (const [state, change] of changes) this.#advance(state, change);
+    for (const unit of batch) this.#leave(unit).committed();
+    return undefined;
+  }
+
+  #advance(state: ContextState, { to, rows }: Change): void {
+    const before = state.head;
+    state.head = to;
+    const follows = (before === undefined || before.log === to.log) && rows.length === to.latest - (before?.latest ?? 0);
+    this.#observer.advanced(state, follows ? rows : []);
+  }
+
+  /** After the writer died: the heads tell, because a commit is one transaction. */
+  async #wasWritten(changes: Changes): Promise<boolean> {
+    const giveUpMs = this.#clock.monotonicMs() + recoveryMsMax;
+    for (;;) {
+      try {
+        await this.#reload(changes);
+        return changes.size > 0 && [...changes].every(([{ head }, { to }]) => head?.latest === to.latest && head.log === to.log);
+      } catch (error) {
+        if (!(error instanceof StoreError) || this.#clock.monotonicMs() >= giveUpMs) return false;
+      }
+      await new Promise<void>((resolve) => this.#clock.after(recoveryRetryMs, resolve));
+    }
+  }
+
+  async #reload(changes: Changes): Promise<void> {
+    for (const state of changes.keys()) state.head = await this.#store.head(state.id);
+  }
+
+  /** Plans everything that waits once more, on top of what is committed. */
+  #planAgain(): void {
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (const unit of waiting) if (unit.state !== undefined) unit.state.planned = unit.state.head;
+    for (const unit of waiting) {
+      try {
+        unit.plan();
+        this.#queue.push(unit);
+      } catch (error) {
+        this.#leave(unit).failed(fromStoreError(error));
+      }
+    }
+  }
+
+  /** Takes a unit out of the accounts. */
+  #leave(unit: Unit): Unit {
+    this.#queuedEntries -= unit.entries;
+    this.#queuedBytes -= unit.bytes;
+    const { state } = unit;
+    if (state !== undefined) {
+      state.queuedUnits -= 1;
+      if (state.queuedUnits === 0) state.planned = state.head;
+    }
+    return unit;
+  }
+}
+
+function gather(batch: readonly Unit[]): { commit: Commit; changes: Changes } {
+  const rows: NewRow[] = [];
+  const changes = new Map<ContextState, Change>();
+  for (const unit of batch) {
+    const added = unit.rows();
+    for (const row of added) rows.push(row);
+    const to = unit.headAfter();
+    if (unit.state === undefined || to === undefined) continue;
+    const change = changes.get(unit.state);
+    if (change === undefined) changes.set(unit.state, { to, rows: [...added] });
+    else {
+      change.to = to;
+      for (const row of added) change.rows.push(row);
+    }
+  }
+  const heads: HeadChange[] = [];
+  for (const [state, { to }] of changes) heads.push({ contextId: state.id, from: state.head, to });
+  return { commit: { rows, heads }, changes };
+}
+
+function overloaded(entries: number, bytes: number): LedgerError {
+  return new LedgerError("UNAVAILABLE", `the server has ${entries} entries (${bytes} bytes) waiting for the disk`, {
+    reason: "OVERLOADED",
+    value: entries,
+    limit: limits.queuedEntriesMax,
+    remedy: "retry later with the same idempotency_key",
+    retryAfterMs: 200,
+  });
+}
+
+function headMoved(contextId: string): LedgerError {
+  return new LedgerError("UNAVAILABLE", "another writer has changed the context", {
+    reason: "HEAD_MOVED",
+    field: "context_id",
+    value: contextId,
+    remedy: "retry with the same idempotency_key",
+    retryAfterMs: 10,
+  });
+}

@@ -1,0 +1,115 @@
+import { idempotentId } from "../core/entry-id.ts";
+import { encodeEntry } from "../core/entry-wire.ts";
+import type { Entry, Metadata } from "../core/entry.ts";
+import { contentHash } from "../core/entry.ts";
+import { LedgerError } from "../core/errors.ts";
+import type { Hash, Hasher } from "../core/hasher.ts";
+import { receive, tick } from "../core/lamport.ts";
+import { limits } from "../core/limits.ts";
+import type { CheckedInput } from "../core/validate.ts";
+import type { IdSource } from "./id-source.ts";
+import type { Clock, Head } from "./ports.ts";
+
+/** What gives a planned entry its time, id, hash and log. */
+export interface Origin {
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly hasher: Hasher;
+  newLog(): number;
+}
+
+/** An entry that has its place in the context and is not yet on disk. */
+export interface PlannedEntry {
+  readonly sequence: number;
+  readonly id: string;
+  readonly key: string;
+  readonly appendedAtNs: bigint;
+  readonly lamport: bigint;
+  readonly contentHash: Hash;
+  readonly wire: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly metadata: Metadata;
+  /** True if the entry must be found by its id later. */
+  readonly idempotent: boolean;
+}
+
+/** The promise of an entry for one idempotency key, from when it is queued until its commit ends. */
+export interface Reservation {
+  entry: PlannedEntry;
+  failed: boolean;
+}
+
+/**
+ * What this process knows of one context. The committer alone writes `head`; whoever plans entries
+ * moves `planned`, which runs ahead of `head` by what is queued and falls back to it when a commit
+ * fails.
+ */
+export class ContextState {
+  /** The newest committed head; undefined if the context has no entries. */
+  head: Head | undefined;
+  /** The head after everything that is queued. */
+  planned: Head | undefined;
+  /** Queued entries that carry an idempotency key, by id. */
+  readonly pendingIds = new Map<string, Reservation>();
+  /** Units of the queue that will change this context. */
+  queuedUnits = 0;
+  /** Watchers, loads and the like that need this object to stay the only one of its context. */
+  pins = 0;
+
+  constructor(
+    readonly id: string,
+    head: Head | undefined,
+  ) {
+    this.head = head;
+    this.planned = head;
+  }
+
+  /** True if nothing is lost by forgetting this object. */
+  get idle(): boolean {
+    return this.queuedUnits === 0 && this.pins === 0;
+  }
+}
+
+/**
+ * Gives inputs the next places in their context and moves `planned` there. Throws, and changes
+ * nothing, if an input has a Lamport time out of range or the context is full. Cost: two SHA-256
+ * of the payload and the record per entry.
+ */
+export function planEntries(state: ContextState, inputs: readonly CheckedInput[], origin: Origin): PlannedEntry[] {
+  const nowNs = origin.clock.nowNs();
+  const before = state.planned;
+  let { latest, lamport, appendedAtNs, bytes } = before ?? { latest: 0, lamport: 0n, appendedAtNs: 0n, bytes: 0 };
+  const entries: PlannedEntry[] = [];
+  for (const input of inputs) {
+    latest += 1;
+    if (latest > limits.sequenceMax) throw contextFull();
+    lamport = input.receivedLamport === 0n ? tick(lamport) : receive(lamport, input.receivedLamport);
+    appendedAtNs = nowNs > appendedAtNs ? nowNs : appendedAtNs + 1n;
+    bytes += input.bytes;
+    const idempotent = input.idempotencyKey !== "";
+    const id = idempotent
+      ? idempotentId(state.id, input.idempotencyKey, origin.hasher)
+      : origin.ids.next(Number(appendedAtNs / 1_000_000n));
+    const { key, payload, metadata } = input;
+    const entry: Entry = { id, key, payload, sequence: latest, appendedAtNs, metadata, lamport };
+    entries.push({ ...entry, idempotent, contentHash: contentHash(state.id, entry, origin.hasher), wire: encodeEntry(entry) });
+  }
+  if (entries.length === 0) return entries;
+  state.planned = {
+    log: before?.log ?? origin.newLog(),
+    latest,
+    lamport,
+    appendedAtNs,
+    bytes,
+    createdAtNs: before?.createdAtNs ?? nowNs,
+  };
+  return entries;
+}
+
+function contextFull(): LedgerError {
+  return new LedgerError("OUT_OF_RANGE", "the context has 2^53-1 entries", {
+    reason: "SEQUENCE_EXHAUSTED",
+    limit: limits.sequenceMax,
+    remedy: "continue in a new context",
+  });
+}

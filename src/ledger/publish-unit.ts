@@ -1,0 +1,49 @@
+import type { LedgerError } from "../core/errors.ts";
+import type { Unit } from "./committer.ts";
+import type { ContextState } from "./context-state.ts";
+import type { Head, NewRow } from "./ports.ts";
+
+interface PublishParts {
+  readonly base: Head | undefined;
+  readonly to: Head;
+  /** Returns the error for a context whose head has moved to `planned`. */
+  refuse(planned: Head | undefined): LedgerError;
+  resolve(): void;
+  reject(error: LedgerError): void;
+}
+
+/** Makes a context's head name a staged log, if the head is still the one the log was built on. */
+export class PublishUnit implements Unit {
+  readonly state: ContextState;
+  readonly entries = 1;
+  readonly bytes = 0;
+  readonly #parts: PublishParts;
+
+  constructor(parts: PublishParts & { readonly state: ContextState }) {
+    this.state = parts.state;
+    this.#parts = parts;
+  }
+
+  plan(): void {
+    const { planned } = this.state;
+    const { base, to, refuse } = this.#parts;
+    if (planned?.log !== base?.log || planned?.latest !== base?.latest) throw refuse(planned);
+    this.state.planned = to;
+  }
+
+  rows(): readonly NewRow[] {
+    return [];
+  }
+
+  headAfter(): Head {
+    return this.#parts.to;
+  }
+
+  committed(): void {
+    this.#parts.resolve();
+  }
+
+  failed(error: LedgerError): void {
+    this.#parts.reject(error);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Reads of the committed prefix: pages from the store, with a turn of the event loop between them.
+ *
+ * @module
+ */
+
+import { type Cursor, encodeResumeToken, parseResumeToken } from "../core/cursor.ts";
+import { contentHashFieldBytes, varintSize } from "../core/entry-wire.ts";
+import { LedgerError, quote } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { ContextState } from "./context-state.ts";
+import type { ContextTable } from "./context-table.ts";
+import type { Clock, ReadRange, Store, StoredEntry } from "./ports.ts";
+import { fromStoreError } from "./store-failure.ts";
+
+export interface GetInput {
+  readonly contextId: string;
+  /** Empty means all. */
+  readonly key: string;
+  /** Exclusive. */
+  readonly afterSequence: bigint;
+  /** 0 means no limit. */
+  readonly limit: number;
+  /** 0 means never cut. */
+  readonly maxBytes: number;
+  /** Takes the place of `afterSequence` unless empty. */
+  readonly resumeToken: Uint8Array;
+}
+
+export interface GetResult {
+  readonly entries: readonly StoredEntry[];
+  readonly latestSequence: number;
+  readonly more: boolean;
+  readonly resumeToken: Uint8Array;
+}
+
+export class Reader {
+  readonly #store: Store;
+  readonly #contexts: ContextTable;
+  readonly #clock: Clock;
+
+  constructor(parts: { store: Store; contexts: ContextTable; clock: Clock }) {
+    this.#store = parts.store;
+    this.#contexts = parts.contexts;
+    this.#clock = parts.clock;
+  }
+
+  /**
+   * Returns the entries asked for. Throws RESOURCE_EXHAUSTED if they are over `answerBytesMax` and
+   * `maxBytes` does not allow to cut; ABORTED if the resume token's entry was replaced.
+   */
+  async get(input: GetInput): Promise<GetResult> {
+    try {
+      const state = await this.#contexts.load(input.contextId);
+      const through = state.head?.latest ?? 0;
+      const after =
+        input.resumeToken.length === 0
+          ? Number(input.afterSequence < BigInt(through) ? input.afterSequence : through)
+          : await this.resolve(state, parseResumeToken(input.resumeToken, "resume_token"));
+      const { entries, more } = await this.#collect(state, input, after, through);
+      return { entries, latestSequence: through, more, resumeToken: await this.#tokenAfter(state, entries, after, through, more) };
+    } catch (error) {
+      throw fromStoreError(error);
+    }
+  }
+
+  /** Reads one page of the context's log as it is now, also while a load replaces the log. */
+  async page(state: ContextState, range: Omit<ReadRange, "log">): Promise<StoredEntry[]> {
+    for (;;) {
+      const log = state.head?.log;
+      if (log === undefined) return [];
+      const entries = await this.#store.read({ log, ...range });
+      // The rows of a replaced log are deleted only after the head has moved.
+      if (state.head?.log !== log) continue;
+      if (range.key === undefined) checkConsecutive(entries, range);
+      return entries;
+    }
+  }
+
+  /**
+   * Returns the sequence of a cursor that the context's history contains. Throws OUT_OF_RANGE if it
+   * is above the head, ABORTED if another entry stands there.
+   */
+  async resolve(state: ContextState, cursor: Cursor): Promise<number> {
+    const latest = state.head?.latest ?? 0;
+    if (cursor.sequence === "latest") return latest;
+    if (cursor.sequence > latest) throw aboveHead(cursor.sequence, latest);
+    if (cursor.sequence > 0 && cursor.hashPrefix !== undefined && !(await this.#holds(state, cursor.sequence, cursor.hashPrefix))) {
+      throw new LedgerError("ABORTED", `the entry at sequence ${cursor.sequence} is not the one of the cursor`, {
+        reason: "HISTORY_REPLACED",
+        field: "resume_token",
+        value: cursor.sequence,
+        sequence: 0,
+        remedy: "read the context from sequence 0",
+      });
+    }
+    return cursor.sequence;
+  }
+
+  async #holds(state: ContextState, sequence: number, hashPrefix: Uint8Array): Promise<boolean> {
+    const [entry] = await this.page(state, { after: sequence - 1, through: sequence, entriesMax: 1, bytesMax: 1 });
+    return entry !== undefined && hashPrefix.every((byte, i) => byte === entry.contentHash[i]);
+  }
+
+  async #collect(
+    state: ContextState,
+    { key, limit, maxBytes }: GetInput,
+    start: number,
+    through: number,
+  ): Promise<{ entries: StoredEntry[]; more: boolean }> {
+    const bytesMax = maxBytes === 0 ? limits.answerBytesMax : Math.min(maxBytes, limits.answerBytesMax);
+    const entriesMax = limit === 0 ? Number.POSITIVE_INFINITY : limit;
+    const entries: StoredEntry[] = [];
+    let bytes = 0;
+    let after = start;
+    while (after < through && entries.length < entriesMax) {
+      if (entries.length > 0) await this.#clock.yield();
+      const page = await this.page(state, {
+        after,
+        through,
+        key: key === "" ? undefined : key,
+        entriesMax: Math.min(limits.readPageEntries, entriesMax - entries.length),
+        bytesMax: limits.readPageBytes,
+      });
+      if (page.length === 0) break;
+      for (const entry of page) {
+        bytes += answerBytes(entry);
+        if (bytes > bytesMax) {
+          if (maxBytes === 0) throw answerTooLarge(state.id);
+          if (entries.length > 0) return { entries, more: true };
+        }
+        entries.push(entry);
+        after = entry.sequence;
+      }
+    }
+    return { entries, more: false };
+  }
+
+  /** Returns the cursor after an answer: its last entry, or the end of what was looked at. */
+  async #tokenAfter(
+    state: ContextState,
+    entries: readonly StoredEntry[],
+    after: number,
+    through: number,
+    more: boolean,
+  ): Promise<Uint8Array> {
+    const last = entries.at(-1);
+    if (last !== undefined) return encodeResumeToken(last.sequence, last.contentHash);
+    const sequence = more ? after : Math.min(after, through);
+    if (sequence === 0) return encodeResumeToken(0, undefined);
+    const [entry] = await this.page(state, { after: sequence - 1, through: sequence, entriesMax: 1, bytesMax: 1 });
+    return encodeResumeToken(sequence, entry?.contentHash);
+  }
+}
+
+/** Throws DATA_LOSS if a row between the committed ones is missing. */
+function checkConsecutive(entries: readonly StoredEntry[], { after, through }: { after: number; through: number }): void {
+  let expected = after + 1;
+  for (const { sequence } of entries) {
+    if (sequence !== expected) throw missingEntry(expected);
+    expected += 1;
+  }
+  if (entries.length === 0 && expected <= through) throw missingEntry(expected);
+}
+
+function missingEntry(sequence: number): LedgerError {
+  return new LedgerError("DATA_LOSS", `the entry at sequence ${sequence} is missing in the server's storage`, {
+    reason: "ENTRY_MISSING",
+    value: sequence,
+    sequence,
+    remedy: "restore the data directory from a copy",
+  });
+}
+
+/** Returns OUT_OF_RANGE for a cursor beyond the newest entry. */
+export function aboveHead(sequence: number | bigint, latest: number): LedgerError {
+  return new LedgerError("OUT_OF_RANGE", `sequence ${sequence} is above the context's newest, ${latest}`, {
+    reason: "SEQUENCE_ABOVE_HEAD",
+    field: "from_sequence",
+    value: sequence,
+    limit: latest,
+    sequence: latest,
+    remedy: `continue from ${latest}, or use 18446744073709551615 for new entries only`,
+  });
+}
+
+/** Bytes one entry takes in an answer. */
+export function answerBytes(entry: StoredEntry): number {
+  const body = entry.wire.length + contentHashFieldBytes;
+  return 1 + varintSize(body) + body;
+}
+
+function answerTooLarge(contextId: string): LedgerError {
+  return new LedgerError(
+    "RESOURCE_EXHAUSTED",
+    `the answer for context ${quote(contextId)} is over ${limits.answerBytesMax} bytes`,
+    {
+      reason: "ANSWER_TOO_LARGE",
+      field: "limit",
+      limit: limits.answerBytesMax,
+      remedy: "set max_bytes and continue with resume_token, set limit, or stream with Watch or SnapshotStream",
+    },
+  );
+}

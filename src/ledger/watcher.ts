@@ -1,0 +1,175 @@
+import { LedgerError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { ContextState } from "./context-state.ts";
+import type { Clock, ReadRange, StoredEntry } from "./ports.ts";
+import { fromStoreError } from "./store-failure.ts";
+import type { Tail } from "./tail.ts";
+import { Span } from "./tail.ts";
+
+/** Where a watcher's events go; one implementation per protocol. Its methods must not throw. */
+export interface WatchSink {
+  /** Takes entries; false asks the watcher to wait until `resume` is called. */
+  entries(span: Span): boolean;
+  heartbeat(latestSequence: number): void;
+  caughtUp(latestSequence: number): void;
+  reset(sequence: number): void;
+  /** The watch is over. Nothing is called afterwards. */
+  ended(error: LedgerError): void;
+}
+
+export interface WatchOptions {
+  /** Only entries with this key; empty means all. */
+  readonly key: string;
+  /** 0 means none. */
+  readonly heartbeatMs: number;
+}
+
+/** What a watcher needs of its surroundings. */
+export interface WatcherWorld {
+  readonly clock: Clock;
+  readonly tail: Tail;
+  read(state: ContextState, range: Omit<ReadRange, "log">): Promise<StoredEntry[]>;
+  /** Called once when the watcher is over, for whatever reason. */
+  forget(watcher: Watcher): void;
+}
+
+/**
+ * A cursor and a wake-up. It reads what follows its cursor from the shared tail, or from the store
+ * if it is far behind, as fast as its sink takes it, and rests when it has everything. A slow sink
+ * costs a cursor, never memory.
+ */
+export class Watcher {
+  readonly #state: ContextState;
+  readonly #options: WatchOptions;
+  readonly #sink: WatchSink;
+  readonly #world: WatcherWorld;
+  #cursor: number;
+  /** The newest sequence when the watch began: reaching it is being caught up. */
+  #caughtUpAt: number | undefined;
+  #blocked = false;
+  #reading = false;
+  #over = false;
+  #sentMs: number;
+  #cancelHeartbeat: (() => void) | undefined;
+
+  constructor(parts: {
+    state: ContextState;
+    /** Exclusive: the last sequence the client has. */
+    cursor: number;
+    options: WatchOptions;
+    sink: WatchSink;
+    world: WatcherWorld;
+  }) {
+    this.#state = parts.state;
+    this.#cursor = parts.cursor;
+    this.#options = parts.options;
+    this.#sink = parts.sink;
+    this.#world = parts.world;
+    this.#caughtUpAt = parts.state.head?.latest ?? 0;
+    this.#sentMs = parts.world.clock.monotonicMs();
+    this.#armHeartbeat();
+  }
+
+  get state(): ContextState {
+    return this.#state;
+  }
+
+  /** True if it has not sent everything that is committed. */
+  get lagging(): boolean {
+    return this.#cursor < this.#latest;
+  }
+
+  /** Sends what the sink takes now. Cheap if there is nothing to send. */
+  wake(): void {
+    while (!this.#over && !this.#blocked && !this.#reading) {
+      if (this.#caughtUpAt !== undefined && this.#cursor >= this.#caughtUpAt) {
+        this.#caughtUpAt = undefined;
+        this.#sink.caughtUp(this.#cursor);
+      }
+      if (!this.lagging) return;
+      const span = this.#world.tail.spanAfter(this.#cursor);
+      if (span === undefined) void this.#catchUp();
+      else this.#send(span);
+    }
+  }
+
+  /** The sink can take more. */
+  resume(): void {
+    this.#blocked = false;
+    this.wake();
+  }
+
+  /** The client has gone. Idempotent; the sink is not called any more. */
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelHeartbeat?.();
+    this.#world.forget(this);
+  }
+
+  /** Ends the watch and tells the client why. Idempotent. */
+  end(error: LedgerError): void {
+    if (this.#over) return;
+    this.close();
+    this.#sink.ended(error);
+  }
+
+  get #latest(): number {
+    return this.#state.head?.latest ?? 0;
+  }
+
+  /** Reads one page from the store, sends it, and goes on. Never rejects. */
+  async #catchUp(): Promise<void> {
+    this.#reading = true;
+    const { key } = this.#options;
+    try {
+      const through = this.#latest;
+      const entries = await this.#world.read(this.#state, {
+        after: this.#cursor,
+        through,
+        key: key === "" ? undefined : key,
+        entriesMax: limits.readPageEntries,
+        bytesMax: limits.watcherBufferBytes,
+      });
+      // Other work of the event loop comes before the next page.
+      await this.#world.clock.yield();
+      this.#reading = false;
+      const last = entries.at(-1);
+      if (last === undefined) this.#cursor = through;
+      else this.#deliver(new Span(entries), last.sequence);
+      this.wake();
+    } catch (error) {
+      this.#reading = false;
+      this.end(fromStoreError(error));
+    }
+  }
+
+  #send(span: Span): void {
+    const last = span.entries.at(-1);
+    if (last === undefined) return;
+    const { key } = this.#options;
+    const matching = key === "" ? span : span.matching(key);
+    if (matching.entries.length === 0) this.#cursor = last.sequence;
+    else this.#deliver(matching, last.sequence);
+  }
+
+  #deliver(span: Span, cursor: number): void {
+    if (this.#over) return;
+    this.#cursor = cursor;
+    this.#sentMs = this.#world.clock.monotonicMs();
+    this.#blocked = !this.#sink.entries(span);
+  }
+
+  #armHeartbeat(): void {
+    const { heartbeatMs } = this.#options;
+    if (heartbeatMs === 0) return;
+    const restMs = this.#sentMs + heartbeatMs - this.#world.clock.monotonicMs();
+    this.#cancelHeartbeat = this.#world.clock.after(Math.max(1, restMs), () => {
+      if (this.#world.clock.monotonicMs() - this.#sentMs >= heartbeatMs) {
+        this.#sentMs = this.#world.clock.monotonicMs();
+        if (!this.#blocked) this.#sink.heartbeat(this.#latest);
+      }
+      this.#armHeartbeat();
+    });
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The entry of the executable: the only reader of the process.
+ *
+ * @module
+ */
+
+import { runCli } from "./cli/cli.ts";
+import { buildInfo } from "./cli/build-info.ts";
+import { processIo } from "./cli/process-io.ts";
+import type { Resolved, ServerConfig } from "./config.ts";
+import { formatHostPort } from "./config.ts";
+import type { Log } from "./core/log.ts";
+import { lineOutput } from "./node/line-output.ts";
+import { createLog, logStyle } from "./node/log.ts";
+import { type Server, startServer } from "./server/server.ts";
+import { StoreOpenError } from "./store/open-error.ts";
+
+// A full pipe on stderr that nobody reads would keep the event loop alive for ever: the process ends by itself.
+process.exit(await runCli(process.argv.slice(2), processIo(process), serve));
+
+/** Runs a server until a signal or a part that keeps failing ends it. */
+async function serve({ config, warnings }: Resolved<"server">): Promise<number> {
+  const log = createProcessLog(config);
+  for (const warning of warnings) log.warn(warning);
+  let server: Server;
+  try {
+    server = await startServer({
+      config,
+      log,
+      build: { version: buildInfo.version, runtime: `bun ${Bun.version}` },
+      workerUrl: new URL("./store/writer-worker.ts", import.meta.url),
+      process,
+    });
+  } catch (error) {
+    if (!(error instanceof StoreOpenError) && !isSystemError(error)) throw error;
+    log.error("cannot start", { error });
+    return 1;
+  }
+  announce(config, server);
+  return await ended(server, log);
+}
+
+/** Resolves with the exit code once the server has stopped. A second signal ends the process at once. */
+async function ended(server: Server, log: Log): Promise<number> {
+  const signalled = new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.once(signal, () => {
+        resolve(signal);
+        process.once(signal, () => process.exit(1));
+      });
+    }
+  });
+  const crashed = server.crashed.then((error) => error);
+  const end = await Promise.race([signalled, crashed]);
+  if (end instanceof Error) {
+    log.error("the server has stopped: a part keeps failing", { error: end });
+    return 1;
+  }
+  log.info("stopping", { signal: end });
+  await server.stop();
+  log.info("stopped");
+  return 0;
+}
+
+/** Tells people on stdout where the server is; programs wait for the last line. */
+function announce(config: ServerConfig, server: Server): void {
+  const scheme = config.tlsCert === undefined ? "http" : "https";
+  const grpc = formatHostPort({ ...config.grpc, port: server.grpcPort });
+  const http = formatHostPort({ ...config.http, port: server.httpPort });
+  process.stdout.write(
+    [
+      `converge-ledger ${buildInfo.version}  data ${config.data} (fsync before every answer)`,
+      `├─ gRPC                          ${scheme}://${grpc}`,
+      `├─ Connect, gRPC-Web, SSE        ${scheme}://${http}`,
+      `└─ health, metrics               ${scheme}://${http}/readyz  ${scheme}://${http}/metrics`,
+      `ready in ${Math.round(performance.now())} ms\n`,
+    ].join("\n"),
+  );
+}
+
+function createProcessLog({ logLevel, logFormat }: ServerConfig): Log {
+  const isTerminal = process.stderr.isTTY === true;
+  const style = logStyle({ format: logFormat, isTerminal, noColor: process.env["NO_COLOR"] });
+  const dropped = (count: number): string => `${count} log lines were dropped: nobody reads them fast enough\n`;
+  return createLog({ ...style, level: logLevel, write: lineOutput(Bun.stderr.writer(), dropped) });
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && "code" in error;
+}

@@ -1,0 +1,117 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import { LedgerError, quote } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import {
+  type ContextService,
+  type WatchEvent,
+  WatchEventSchema,
+  type WatchRequest as WatchRequestMessage,
+} from "../gen/converge/context/v1/context_pb.ts";
+import type { Ledger, WatchRequest } from "../ledger/ledger.ts";
+import { watchCursor } from "../ledger/ledger.ts";
+import { controlEvent } from "./control-event.ts";
+import { takesControlEvents } from "./fast/plain-watch.ts";
+import { appendInput, durability, entryMessage, refuseProofs } from "./messages.ts";
+import { snapshotMetadata } from "./snapshot-metadata.ts";
+import { type WatchItem, watchStream } from "./watch-stream.ts";
+
+/** converge.context.v1.ContextService over a ledger; errors are LedgerErrors. */
+export function createContextService(ledger: Ledger): ServiceImpl<typeof ContextService> {
+  return {
+    async append(request) {
+      refuseProofs(request.proof, "proof");
+      const appended = await ledger.append(request.contextId, appendInput(request), request);
+      return { entry: entryMessage(appended), duplicate: appended.duplicate, durability };
+    },
+
+    async get(request, context) {
+      const result = await ledger.get(request, context.signal);
+      return {
+        entries: result.entries.map(entryMessage),
+        latestSequence: BigInt(result.latestSequence),
+        more: result.more,
+        resumeToken: result.resumeToken,
+      };
+    },
+
+    async snapshot({ contextId }) {
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      for await (const part of ledger.snapshot(contextId)) {
+        if (part.kind === "summary") {
+          const sequence = BigInt(part.summary.latestSequence);
+          return { snapshot: Buffer.concat(chunks), sequence, metadata: snapshotMetadata(part.summary) };
+        }
+        bytes += part.bytes.length;
+        if (bytes > limits.answerBytesMax) throw snapshotTooLarge(contextId);
+        chunks.push(part.bytes);
+      }
+      throw new LedgerError("INTERNAL", "a snapshot had no end", { reason: "INTERNAL" });
+    },
+
+    async load({ contextId, snapshot, failIfExists, expectedRoot }) {
+      if (snapshot.length > limits.answerBytesMax) throw loadTooLarge(snapshot.length);
+      const result = await ledger.load({ contextId, failIfExists, expectedRoot }, oneChunk(snapshot));
+      return {
+        entriesRestored: BigInt(result.entriesRestored),
+        entriesAdded: BigInt(result.entriesAdded),
+        latestSequence: BigInt(result.latestSequence),
+        resumeToken: result.resumeToken,
+      };
+    },
+
+    async *watch(request, context) {
+      for await (const item of watchStream(ledger, watchRequest(request), context.signal)) {
+        const event = watchEvent(item, request);
+        if (event !== undefined) yield event;
+      }
+    },
+  };
+}
+
+/** Returns what the ledger is asked for by a Watch message. Throws LedgerError. */
+export function watchRequest(message: WatchRequestMessage): WatchRequest {
+  refuseProofs(message.proofs, "proofs");
+  const { contextId, key, heartbeatMs } = message;
+  return {
+    contextId,
+    key,
+    from: watchCursor(message.fromSequence, message.resumeToken),
+    heartbeatMs,
+    resets: takesControlEvents(message),
+  };
+}
+
+/** Returns the message for an item, or undefined if this client must not get it. */
+export function watchEvent(item: WatchItem, request: WatchRequestMessage): WatchEvent | undefined {
+  if (item.kind === "entry") return create(WatchEventSchema, { entry: entryMessage(item.entry) });
+  return takesControlEvents(request) ? controlEvent(item.kind, item.sequence) : undefined;
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function snapshotTooLarge(contextId: string): LedgerError {
+  return new LedgerError(
+    "RESOURCE_EXHAUSTED",
+    `the snapshot of context ${quote(contextId)} is over ${limits.answerBytesMax} bytes`,
+    {
+      reason: "SNAPSHOT_TOO_LARGE",
+      field: "snapshot",
+      limit: limits.answerBytesMax,
+      remedy: "use converge.ledger.v1.LedgerService/SnapshotStream",
+    },
+  );
+}
+
+function loadTooLarge(bytes: number): LedgerError {
+  return new LedgerError("RESOURCE_EXHAUSTED", `the snapshot is ${bytes} bytes, more than ${limits.answerBytesMax}`, {
+    reason: "SNAPSHOT_TOO_LARGE",
+    field: "snapshot",
+    value: bytes,
+    limit: limits.answerBytesMax,
+    remedy: "use converge.ledger.v1.LedgerService/LoadStream",
+  });
+}

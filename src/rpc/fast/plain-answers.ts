@@ -1,0 +1,94 @@
+/**
+ * The hot answers, written by hand around the stored bytes of entries. All return what protobuf-es would
+ * write for the same message, after `prefix` free bytes for a frame header.
+ *
+ * @module
+ */
+
+import { contentHashFieldBytes, varintSize, writeContentHashField, writeVarint } from "../../core/entry-wire.ts";
+import type { Appended } from "../../ledger/append-unit.ts";
+import type { StoredEntry } from "../../ledger/ports.ts";
+import type { GetResult } from "../../ledger/reader.ts";
+
+/** Length of the header of a gRPC or Connect frame: one byte of flags, four of length. */
+export const frameHeaderBytes = 5;
+
+/** duplicate = true; durability = 1 of 1. */
+const duplicateTail = Uint8Array.of(0x10, 0x01, 0x1a, 0x04, 0x08, 0x01, 0x10, 0x01);
+const appendTail = duplicateTail.subarray(2);
+
+/** Returns a converge.context.v1.AppendResponse. */
+export function writeAppendAnswer(appended: Appended, prefix: number): Uint8Array<ArrayBuffer> {
+  const tail = appended.duplicate ? duplicateTail : appendTail;
+  const bytes = new Uint8Array(prefix + entryFieldSize(appended) + tail.length);
+  const at = writeEntryField(bytes, prefix, appended);
+  bytes.set(tail, at);
+  return bytes;
+}
+
+/** Returns a converge.context.v1.GetResponse. */
+export function writeGetAnswer({ entries, latestSequence, more, resumeToken }: GetResult, prefix: number): Uint8Array<ArrayBuffer> {
+  let size = prefix + (latestSequence === 0 ? 0 : 1 + varintSize(latestSequence)) + (more ? 2 : 0) + 2 + resumeToken.length;
+  for (const entry of entries) size += entryFieldSize(entry);
+  const bytes = new Uint8Array(size);
+  let at = prefix;
+  for (const entry of entries) at = writeEntryField(bytes, at, entry);
+  if (latestSequence > 0) {
+    bytes[at] = 0x10;
+    at = writeVarint(bytes, at + 1, latestSequence);
+  }
+  if (more) {
+    bytes[at] = 0x18;
+    bytes[at + 1] = 1;
+    at += 2;
+  }
+  bytes[at] = 0x22;
+  at = writeVarint(bytes, at + 1, resumeToken.length);
+  bytes.set(resumeToken, at);
+  return bytes;
+}
+
+/** Returns one framed converge.context.v1.WatchEvent per entry, joined. */
+export function writeWatchFrames(entries: readonly StoredEntry[]): Uint8Array {
+  let size = 0;
+  for (const entry of entries) size += frameHeaderBytes + entryFieldSize(entry);
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const entry of entries) {
+    const end = writeEntryField(bytes, at + frameHeaderBytes, entry);
+    writeFrameHeader(bytes, at, end - at - frameHeaderBytes);
+    at = end;
+  }
+  return bytes;
+}
+
+/** Fills in the header of an uncompressed frame of `length` bytes. */
+export function writeFrameHeader(target: Uint8Array, offset: number, length: number): void {
+  target[offset] = 0;
+  target[offset + 1] = length >>> 24;
+  target[offset + 2] = length >>> 16;
+  target[offset + 3] = length >>> 8;
+  target[offset + 4] = length;
+}
+
+/** Returns `message` with a frame header. */
+export function framed(message: Uint8Array, flags = 0): Uint8Array {
+  const bytes = new Uint8Array(frameHeaderBytes + message.length);
+  bytes.set(message, frameHeaderBytes);
+  writeFrameHeader(bytes, 0, message.length);
+  bytes[0] = flags;
+  return bytes;
+}
+
+/** Size of an Entry as field 1 of a message. */
+function entryFieldSize(entry: StoredEntry): number {
+  const body = entry.wire.length + contentHashFieldBytes;
+  return 1 + varintSize(body) + body;
+}
+
+function writeEntryField(target: Uint8Array, offset: number, entry: StoredEntry): number {
+  target[offset] = 0x0a;
+  const at = writeVarint(target, offset + 1, entry.wire.length + contentHashFieldBytes);
+  target.set(entry.wire, at);
+  return writeContentHashField(target, at + entry.wire.length, entry.contentHash);
+}

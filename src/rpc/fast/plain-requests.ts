@@ -1,0 +1,165 @@
+/**
+ * The hot requests, read by hand. Each function returns undefined for a message that uses anything but the
+ * common fields in their common form; such a message takes the general path.
+ *
+ * @module
+ */
+
+import type { AppendInput } from "../../core/validate.ts";
+import type { GetRequest } from "../../ledger/ledger.ts";
+import { RequestReader } from "./request-reader.ts";
+
+export interface PlainAppend extends AppendInput {
+  readonly contextId: string;
+}
+
+export interface PlainWatch {
+  readonly contextId: string;
+  readonly key: string;
+  readonly fromSequence: bigint;
+  readonly resumeToken: Uint8Array;
+  readonly heartbeatMs: number;
+  readonly controlEvents: boolean;
+}
+
+const empty = new Uint8Array(0);
+const none: readonly (readonly [string, string])[] = [];
+
+/** Reads a converge.context.v1.AppendRequest without proof and min_copies. */
+export function readAppend(bytes: Uint8Array): PlainAppend | undefined {
+  let contextId = "";
+  let key = "";
+  let payload: Uint8Array = empty;
+  let metadata: [string, string][] | undefined;
+  let receivedLamport = 0n;
+  let idempotencyKey = "";
+  try {
+    const reader = new RequestReader(bytes);
+    while (!reader.done) {
+      switch (reader.tag()) {
+        case 0x0a:
+          contextId = reader.text();
+          break;
+        case 0x12:
+          key = reader.text();
+          break;
+        case 0x1a:
+          payload = reader.bytes();
+          break;
+        case 0x22:
+          metadata ??= [];
+          metadata.push(readPair(reader.message()));
+          break;
+        case 0x28:
+          receivedLamport = reader.uint64();
+          break;
+        case 0x32:
+          idempotencyKey = reader.text();
+          break;
+        default:
+          return undefined;
+      }
+    }
+  } catch {
+    return undefined;
+  }
+  return { contextId, key, payload, metadata: metadata ?? none, receivedLamport, idempotencyKey };
+}
+
+/** Reads a converge.context.v1.GetRequest. */
+export function readGet(bytes: Uint8Array): GetRequest | undefined {
+  let contextId = "";
+  let key = "";
+  let afterSequence = 0n;
+  let limit = 0;
+  let maxBytes = 0;
+  let resumeToken: Uint8Array = empty;
+  try {
+    const reader = new RequestReader(bytes);
+    while (!reader.done) {
+      switch (reader.tag()) {
+        case 0x0a:
+          contextId = reader.text();
+          break;
+        case 0x12:
+          key = reader.text();
+          break;
+        case 0x18:
+          afterSequence = reader.uint64();
+          break;
+        case 0x20:
+          limit = uint32(reader);
+          break;
+        case 0x28:
+          maxBytes = uint32(reader);
+          break;
+        case 0x3a:
+          resumeToken = reader.bytes();
+          break;
+        default:
+          return undefined;
+      }
+    }
+  } catch {
+    return undefined;
+  }
+  return { contextId, key, afterSequence, limit, maxBytes, minSequence: 0n, resumeToken };
+}
+
+/** Reads a converge.context.v1.WatchRequest without proofs. */
+export function readWatch(bytes: Uint8Array): PlainWatch | undefined {
+  let contextId = "";
+  let key = "";
+  let fromSequence = 0n;
+  let resumeToken: Uint8Array = empty;
+  let heartbeatMs = 0;
+  let controlEvents = false;
+  try {
+    const reader = new RequestReader(bytes);
+    while (!reader.done) {
+      switch (reader.tag()) {
+        case 0x0a:
+          contextId = reader.text();
+          break;
+        case 0x12:
+          key = reader.text();
+          break;
+        case 0x18:
+          fromSequence = reader.uint64();
+          break;
+        case 0x22:
+          resumeToken = reader.bytes();
+          break;
+        case 0x28:
+          heartbeatMs = uint32(reader);
+          break;
+        case 0x38:
+          controlEvents = reader.uint() !== 0;
+          break;
+        default:
+          return undefined;
+      }
+    }
+  } catch {
+    return undefined;
+  }
+  return { contextId, key, fromSequence, resumeToken, heartbeatMs, controlEvents };
+}
+
+function readPair(reader: RequestReader): [string, string] {
+  let name = "";
+  let value = "";
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) name = reader.text();
+    else if (tag === 0x12) value = reader.text();
+    else throw new RangeError("not a plain map entry");
+  }
+  return [name, value];
+}
+
+function uint32(reader: RequestReader): number {
+  const value = reader.uint();
+  if (value > 0xffff_ffff) throw new RangeError("not a plain uint32");
+  return value;
+}

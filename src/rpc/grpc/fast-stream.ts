@@ -1,0 +1,146 @@
+/**
+ * The direct path of gRPC for plain Append, Get and Watch calls: one uncompressed message in. Everything
+ * else, and everything that cannot be read at a glance, goes to the general path with the bytes that
+ * have arrived.
+ * [gRPC over HTTP2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)
+ *
+ * @module
+ */
+
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { ConnectError } from "@connectrpc/connect";
+import { parseTimeout } from "@connectrpc/connect/protocol-grpc";
+import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
+import { frameHeaderBytes, writeAppendAnswer, writeFrameHeader, writeGetAnswer } from "../fast/plain-answers.ts";
+import { readAppend, readGet, readWatch } from "../fast/plain-requests.ts";
+import { answerOk, answerError } from "./grpc-answer.ts";
+import { watchOverGrpc } from "./grpc-watch.ts";
+
+/** Hands a stream to the general path; `received` is what has been read of its body, `ended` whether that is all. */
+export type General = (stream: ServerHttp2Stream, received: Buffer, ended: boolean) => void;
+
+/** Bodies over this many bytes are left to the general path: it reads them piece by piece. */
+const plainBytesMax = 256 * 1024;
+/** Longer deadlines than timers can hold are as good as none. */
+const timerMsMax = 2 ** 31 - 1;
+
+const service = "/converge.context.v1.ContextService/";
+
+export interface FastGrpcParts {
+  readonly ledger: Ledger;
+  readonly metrics: Metrics;
+}
+
+type Call = (stream: ServerHttp2Stream, message: Buffer, timeoutMs: number | undefined) => boolean;
+
+/** Returns a function that takes over a stream if it can, and says so. */
+export function createFastGrpc(
+  parts: FastGrpcParts,
+): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, general: General) => boolean {
+  const { ledger, metrics } = parts;
+  const calls = new Map<string, Call>([
+    [`${service}Append`, append],
+    [`${service}Get`, get],
+    [`${service}Watch`, watch],
+  ]);
+
+  return (stream, headers, general) => {
+    const call = calls.get(headers[":path"] as string);
+    if (call === undefined || !isPlain(headers)) return false;
+    const timeout = parseTimeout((headers["grpc-timeout"] as string | undefined) ?? null, timerMsMax);
+    if (timeout.error !== undefined) return false;
+    const acceptsCompression = /\b(gzip|br)\b/.test(String(headers["grpc-accept-encoding"] ?? ""));
+    receive(stream, general, (body) => {
+      const message = onlyMessage(body);
+      return message !== undefined && (call === watch || !acceptsCompression || call === append)
+        ? call(stream, message, timeout.timeoutMs)
+        : false;
+    });
+    return true;
+  };
+
+  function append(stream: ServerHttp2Stream, message: Buffer, timeoutMs: number | undefined): boolean {
+    const request = readAppend(message);
+    if (request === undefined) return false;
+    unary("Append", stream, timeoutMs, ledger.append(request.contextId, request, { minCopies: 0 }), writeAppendAnswer);
+    return true;
+  }
+
+  function get(stream: ServerHttp2Stream, message: Buffer, timeoutMs: number | undefined): boolean {
+    const request = readGet(message);
+    if (request === undefined) return false;
+    unary("Get", stream, timeoutMs, ledger.get(request), writeGetAnswer);
+    return true;
+  }
+
+  function watch(stream: ServerHttp2Stream, message: Buffer, timeoutMs: number | undefined): boolean {
+    const request = readWatch(message);
+    if (request === undefined) return false;
+    void watchOverGrpc({ ledger, metrics, stream, request, timeoutMs });
+    return true;
+  }
+
+  function unary<T>(
+    operation: Operation,
+    stream: ServerHttp2Stream,
+    timeoutMs: number | undefined,
+    work: Promise<T>,
+    write: (result: T, prefix: number) => Uint8Array,
+  ): void {
+    const startMs = performance.now();
+    let answered = false;
+    const done = (code: CallCode, answer: () => void): void => {
+      if (answered) return;
+      answered = true;
+      clearTimeout(timer);
+      answer();
+      metrics.operation(operation, "grpc", code, (performance.now() - startMs) / 1000);
+    };
+    const fail = (error: ConnectError): void => done(callCode(error), () => answerError(stream, error));
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => fail(deadlineExceeded()), timeoutMs);
+    work.then(
+      (result) =>
+        done("OK", () => {
+          const frame = write(result, frameHeaderBytes);
+          writeFrameHeader(frame, 0, frame.length - frameHeaderBytes);
+          answerOk(stream, frame);
+        }),
+      (error: unknown) => fail(toConnectError(error)),
+    );
+  }
+}
+
+function isPlain(headers: IncomingHttpHeaders): boolean {
+  const type = headers["content-type"];
+  const encoding = headers["grpc-encoding"];
+  return (
+    headers[":method"] === "POST" &&
+    (type === "application/grpc" || type === "application/grpc+proto") &&
+    (encoding === undefined || encoding === "identity")
+  );
+}
+
+/** Collects the body and offers it to `take`; what that declines goes to the general path. */
+function receive(stream: ServerHttp2Stream, general: General, take: (body: Buffer) => boolean): void {
+  let body: Buffer | undefined;
+  const data = (chunk: Buffer): void => {
+    body = body === undefined ? chunk : Buffer.concat([body, chunk]);
+    if (body.length <= plainBytesMax) return;
+    stream.off("data", data).off("end", end);
+    stream.pause();
+    general(stream, body, false);
+  };
+  const end = (): void => {
+    const all = body ?? Buffer.alloc(0);
+    if (!take(all)) general(stream, all, true);
+  };
+  stream.on("data", data).on("end", end);
+}
+
+/** Returns the message if the body is exactly one uncompressed frame. */
+function onlyMessage(body: Buffer): Buffer | undefined {
+  if (body.length < frameHeaderBytes || body[0] !== 0) return undefined;
+  return body.readUInt32BE(1) === body.length - frameHeaderBytes ? body.subarray(frameHeaderBytes) : undefined;
+}

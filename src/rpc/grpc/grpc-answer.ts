@@ -1,0 +1,39 @@
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { ConnectError } from "@connectrpc/connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+
+const headers: OutgoingHttpHeaders = { ":status": 200, "content-type": "application/grpc+proto" };
+const okTrailers: OutgoingHttpHeaders = { "grpc-status": "0" };
+const withTrailers = { waitForTrailers: true };
+
+/** Sends the one message of a successful unary call. */
+export function answerOk(stream: ServerHttp2Stream, frame: Uint8Array): void {
+  if (!begin(stream, okTrailers)) return;
+  stream.end(frame);
+}
+
+/** Ends a call that has sent nothing yet with an error. */
+export function answerError(stream: ServerHttp2Stream, error: ConnectError): void {
+  if (!begin(stream, errorTrailers(error))) return;
+  stream.end();
+}
+
+/** Sends the headers; the trailers follow when the stream is ended. Returns false if the client has gone. */
+export function begin(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders | (() => OutgoingHttpHeaders)): boolean {
+  if (isGone(stream)) return false;
+  stream.respond(headers, withTrailers);
+  stream.once("wantTrailers", () => {
+    if (!stream.destroyed) stream.sendTrailers(typeof trailers === "function" ? trailers() : trailers);
+  });
+  return true;
+}
+
+/** Returns whether nothing can be sent on a stream any more. */
+export function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed || stream.aborted;
+}
+
+/** Returns the trailers that carry an error with its details. */
+export function errorTrailers(error: ConnectError): OutgoingHttpHeaders {
+  return Object.fromEntries(setTrailerStatus(new Headers(), error));
+}

@@ -1,0 +1,91 @@
+import { Hono } from "hono";
+import { cors } from "hono/cors";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { universalServerRequestFromFetch, universalServerResponseToFetch } from "@connectrpc/connect/protocol";
+import { cors as connectCors } from "@connectrpc/connect";
+import { isReady, type Readiness } from "../readiness.ts";
+import { type SseParts, watchOverSse } from "./sse.ts";
+
+export interface HttpAppParts extends SseParts {
+  readonly handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly readiness: Readiness;
+  /** Returns the page for Prometheus. */
+  readonly renderMetrics: () => Promise<string>;
+  readonly metricsContentType: string;
+  /** Origins whose pages may call; `*` for all, none for no page. */
+  readonly corsOrigins: readonly string[];
+  /** Called for a request whose answer may stay silent for long. */
+  readonly keepOpen: (request: Request) => void;
+}
+
+const watchPath = /^\/v1\/contexts\/([^/]+)\/watch$/;
+const text = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+
+/** Returns everything the HTTP listener serves on its general path. */
+export function createHttpApp(parts: HttpAppParts): Hono {
+  const app = new Hono();
+  if (parts.corsOrigins.length > 0) app.use(corsFor(parts.corsOrigins));
+  app.get("/healthz", () => new Response("ok\n", { headers: text }));
+  app.get("/readyz", (context) => readyz(parts.readiness, context.req.query("verbose") !== undefined));
+  app.get("/metrics", async () => {
+    const headers = { "content-type": parts.metricsContentType, "cache-control": "no-store" };
+    return new Response(await parts.renderMetrics(), { headers });
+  });
+  app.get("/v1/contexts/*", (context) => {
+    const request = context.req.raw;
+    const id = watchPath.exec(rawPath(request.url))?.[1];
+    if (id === undefined) return context.notFound();
+    parts.keepOpen(request);
+    return watchOverSse(parts, request, id);
+  });
+  app.all("*", (context) => {
+    const handler = parts.handlers.get(rawPath(context.req.raw.url));
+    if (handler === undefined) return context.notFound();
+    parts.keepOpen(context.req.raw);
+    return serveRpc(handler, context.req.raw, undefined);
+  });
+  app.notFound(() => new Response("not found\n", { status: 404, headers: text }));
+  return app;
+}
+
+/** Answers a call by its universal handler; `body` is the request's body if it was read before. */
+export async function serveRpc(handler: UniversalHandler, request: Request, body: Uint8Array | undefined): Promise<Response> {
+  // Connect refuses bidirectional streams over HTTP/1.1; this listener streams both ways on it too.
+  const universal = universalServerRequestFromFetch(body === undefined ? request : bodiless(request), { httpVersion: "2" });
+  const answer = await handler(body === undefined ? universal : { ...universal, body: once(body) });
+  return universalServerResponseToFetch(answer);
+}
+
+/** Returns the path as it came, without the query. */
+export function rawPath(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  if (start === -1) return "/";
+  const end = url.indexOf("?", start);
+  return end === -1 ? url.slice(start) : url.slice(start, end);
+}
+
+function bodiless({ url, method, headers, signal }: Request): Request {
+  return { url, method, headers, signal, body: null } as Request;
+}
+
+async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (body.length > 0) yield body;
+}
+
+/** One line per part: `[+]name ok`, or `[-]name` and why not. */
+function readyz(readiness: Readiness, verbose: boolean): Response {
+  const status = isReady(readiness) ? 200 : 503;
+  if (verbose) return Response.json(readiness.verbose(), { status, headers: { "cache-control": "no-store" } });
+  const lines = readiness.checks().map(({ name, ok, detail }) => `[${ok ? "+" : "-"}]${name} ${ok ? "ok" : (detail ?? "failed")}\n`);
+  return new Response(lines.join(""), { status, headers: text });
+}
+
+function corsFor(origins: readonly string[]): ReturnType<typeof cors> {
+  return cors({
+    origin: origins.includes("*") ? "*" : [...origins],
+    allowMethods: [...connectCors.allowedMethods],
+    allowHeaders: [...connectCors.allowedHeaders, "Last-Event-ID"],
+    exposeHeaders: [...connectCors.exposedHeaders],
+    maxAge: 7200,
+  });
+}

@@ -1,0 +1,129 @@
+/**
+ * The direct path of Connect for plain Append, Get and Watch calls with binary messages. Everything else,
+ * and everything that cannot be read at a glance, goes to the general path with the body that has arrived.
+ * [The Connect protocol](https://connectrpc.com/docs/protocol/)
+ *
+ * @module
+ */
+
+import type { ConnectError } from "@connectrpc/connect";
+import { codeToHttpStatus, errorToJsonBytes, parseTimeout } from "@connectrpc/connect/protocol-connect";
+import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
+import { frameHeaderBytes, writeAppendAnswer, writeGetAnswer } from "../fast/plain-answers.ts";
+import { readAppend, readGet, readWatch } from "../fast/plain-requests.ts";
+import { watchOverConnect } from "./connect-watch.ts";
+
+export interface FastFetchParts {
+  readonly ledger: Ledger;
+  readonly metrics: Metrics;
+}
+
+/** Answers a request on the general path; `body` is its body, if that was read. */
+export type General = (request: Request, body: Uint8Array | undefined) => Promise<Response>;
+
+/** Bodies over this many bytes are left to the general path: it reads them piece by piece. */
+const plainBytesMax = 256 * 1024;
+/** Longer deadlines than timers can hold are as good as none. */
+const timerMsMax = 2 ** 31 - 1;
+
+const unaryHeaders = { "content-type": "application/proto" };
+
+type Call = (request: Request, body: Uint8Array, timeoutMs: number | undefined) => Promise<Response> | undefined;
+
+/** Returns a function that answers a request by its path if it can, and undefined otherwise. */
+export function createFastFetch(
+  parts: FastFetchParts,
+): (request: Request, path: string, general: General) => Promise<Response> | undefined {
+  const { ledger, metrics } = parts;
+  const service = "/converge.context.v1.ContextService/";
+  const calls = new Map<string, { readonly type: string; readonly call: Call }>([
+    [`${service}Append`, { type: "application/proto", call: append }],
+    [`${service}Get`, { type: "application/proto", call: get }],
+    [`${service}Watch`, { type: "application/connect+proto", call: watch }],
+  ]);
+
+  return (request, path, general) => {
+    const entry = calls.get(path);
+    if (entry === undefined || !isPlain(request, entry.type)) return undefined;
+    const timeout = parseTimeout(request.headers.get("connect-timeout-ms"), timerMsMax);
+    if (timeout.error !== undefined) return undefined;
+    // A large answer may have to be compressed, which the general path does.
+    if (entry.call === get && /\b(gzip|br)\b/.test(request.headers.get("accept-encoding") ?? "")) return undefined;
+    return answer(request, entry.call, timeout.timeoutMs, general);
+  };
+
+  async function answer(request: Request, call: Call, timeoutMs: number | undefined, general: General): Promise<Response> {
+    const body = await request.bytes();
+    return call(request, body, timeoutMs) ?? general(request, body);
+  }
+
+  function append(_request: Request, body: Uint8Array, timeoutMs: number | undefined): Promise<Response> | undefined {
+    const plain = readAppend(body);
+    if (plain === undefined) return undefined;
+    return unary("Append", timeoutMs, ledger.append(plain.contextId, plain, { minCopies: 0 }), writeAppendAnswer);
+  }
+
+  function get(_request: Request, body: Uint8Array, timeoutMs: number | undefined): Promise<Response> | undefined {
+    const plain = readGet(body);
+    return plain && unary("Get", timeoutMs, ledger.get(plain), writeGetAnswer);
+  }
+
+  function watch(request: Request, body: Uint8Array, timeoutMs: number | undefined): Promise<Response> | undefined {
+    const message = onlyMessage(body);
+    const plain = message && readWatch(message);
+    return plain && watchOverConnect({ ledger, metrics, request, plain, timeoutMs });
+  }
+
+  function unary<T>(
+    operation: Operation,
+    timeoutMs: number | undefined,
+    work: Promise<T>,
+    write: (result: T, prefix: number) => Uint8Array<ArrayBuffer>,
+  ): Promise<Response> {
+    const startMs = performance.now();
+    return new Promise((resolve) => {
+      let answered = false;
+      const done = (code: CallCode, response: () => Response): void => {
+        if (answered) return;
+        answered = true;
+        clearTimeout(timer);
+        resolve(response());
+        metrics.operation(operation, "connect", code, (performance.now() - startMs) / 1000);
+      };
+      const fail = (error: ConnectError): void => done(callCode(error), () => errorResponse(error));
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => fail(deadlineExceeded()), timeoutMs);
+      work.then(
+        (result) => done("OK", () => new Response(write(result, 0), { headers: unaryHeaders })),
+        (error: unknown) => fail(toConnectError(error)),
+      );
+    });
+  }
+}
+
+/** Returns the answer of a unary call that failed. */
+export function errorResponse(error: ConnectError): Response {
+  return new Response(errorToJsonBytes(error, undefined), {
+    status: codeToHttpStatus(error.code),
+    headers: { "content-type": "application/json" },
+  });
+}
+
+function isPlain(request: Request, type: string): boolean {
+  const { headers } = request;
+  return (
+    request.method === "POST" &&
+    headers.get("content-type") === type &&
+    headers.get("content-encoding") === null &&
+    headers.get("connect-content-encoding") === null &&
+    Number(headers.get("content-length") ?? 0) <= plainBytesMax
+  );
+}
+
+/** Returns the message if the body is exactly one uncompressed frame. */
+function onlyMessage(body: Uint8Array): Uint8Array | undefined {
+  if (body.length < frameHeaderBytes || body[0] !== 0) return undefined;
+  const length = new DataView(body.buffer, body.byteOffset).getUint32(1);
+  return length === body.length - frameHeaderBytes ? body.subarray(frameHeaderBytes) : undefined;
+}

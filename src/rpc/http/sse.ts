@@ -1,0 +1,129 @@
+/**
+ * A watch as server-sent events, for browsers and curl.
+ * [Server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html)
+ *
+ * @module
+ */
+
+import { toJson } from "@bufbuild/protobuf";
+import { formatEventId, parseEventId } from "../../core/cursor.ts";
+import { LedgerError } from "../../core/errors.ts";
+import type { CallCode, Metrics } from "../../core/metrics.ts";
+import { encodeUtf8 } from "../../core/utf8.ts";
+import { EntrySchema } from "../../gen/converge/context/v1/context_pb.ts";
+import type { Ledger, WatchRequest } from "../../ledger/ledger.ts";
+import type { StoredEntry } from "../../ledger/ports.ts";
+import type { Watcher, WatchSink } from "../../ledger/watcher.ts";
+import { callCode, toConnectError } from "../connect-error.ts";
+import { entryMessage } from "../messages.ts";
+import { EventStream } from "./event-stream.ts";
+import { errorResponse } from "./fast-fetch.ts";
+
+const headers = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  // Proxies such as nginx would collect the events otherwise.
+  "x-accel-buffering": "no",
+};
+/** How long a client waits before it connects again. */
+const retryMs = 1000;
+
+export interface SseParts {
+  readonly ledger: Ledger;
+  readonly metrics: Metrics;
+  readonly heartbeatMs: number;
+}
+
+/** Answers `GET /v1/contexts/{id}/watch`; `id` is as it stands in the path. Never rejects. */
+export async function watchOverSse(parts: SseParts, request: Request, escapedId: string): Promise<Response> {
+  const { ledger, metrics } = parts;
+  const startMs = performance.now();
+  let watcher: Watcher | undefined;
+  let over = false;
+  metrics.watcher("sse", 1);
+  const finish = (code: CallCode): void => {
+    if (over) return;
+    over = true;
+    watcher?.close();
+    metrics.watcher("sse", -1);
+    metrics.operation("Watch", "sse", code, (performance.now() - startMs) / 1000);
+  };
+  const stream = new EventStream({ onRoom: () => watcher?.resume(), onGone: () => finish("CANCELLED") });
+  request.signal.addEventListener("abort", () => finish("CANCELLED"));
+  const sink: WatchSink = {
+    entries: (span) => stream.write(span.encoded("sse", entryEvents)),
+    heartbeat: (sequence) => void stream.write(encodeUtf8(`: heartbeat ${sequence}\n\n`)),
+    caughtUp: (sequence) => void stream.write(encodeUtf8(`: caught up ${sequence}\n\n`)),
+    reset: (sequence) => void stream.write(resetEvent(sequence)),
+    ended: (error) => {
+      finish(callCode(toConnectError(error)));
+      stream.end();
+    },
+  };
+  stream.write(encodeUtf8(`retry: ${retryMs}\n\n`));
+  try {
+    const asked = watchRequest(request, escapedId, parts.heartbeatMs);
+    watcher = await watchOrReset(ledger, asked, sink);
+  } catch (error) {
+    const told = toConnectError(error);
+    finish(callCode(told));
+    return errorResponse(told);
+  }
+  if (over) watcher.close();
+  else watcher.wake();
+  return new Response(stream.body, { headers });
+}
+
+/** Begins the watch; a cursor above the head is answered with a reset to the beginning, never with silence. */
+async function watchOrReset(ledger: Ledger, asked: WatchRequest, sink: WatchSink): Promise<Watcher> {
+  try {
+    return await ledger.watch(asked, sink);
+  } catch (error) {
+    if (!(error instanceof LedgerError) || error.facts.reason !== "SEQUENCE_ABOVE_HEAD") throw error;
+    sink.reset(0);
+    return ledger.watch({ ...asked, from: { sequence: 0 } }, sink);
+  }
+}
+
+/** Returns what an SSE request asks for. Throws INVALID_ARGUMENT. */
+export function watchRequest(request: Request, escapedId: string, heartbeatMs: number): WatchRequest {
+  const query = new URL(request.url).searchParams;
+  const lastEventId = request.headers.get("last-event-id");
+  const from = query.get("from_sequence");
+  return {
+    contextId: unescapeId(escapedId),
+    key: query.get("key") ?? "",
+    from:
+      lastEventId !== null && lastEventId !== ""
+        ? parseEventId(lastEventId, "Last-Event-ID")
+        : parseEventId(from === null || from === "" ? "0" : from, "from_sequence"),
+    heartbeatMs,
+    resets: true,
+  };
+}
+
+function unescapeId(escapedId: string): string {
+  try {
+    return decodeURIComponent(escapedId);
+  } catch {
+    throw new LedgerError("INVALID_ARGUMENT", "the context id in the path is not percent-encoded UTF-8", {
+      reason: "INVALID_UTF8",
+      field: "context_id",
+      value: escapedId.slice(0, 64),
+      remedy: "encode the id as encodeURIComponent does",
+    });
+  }
+}
+
+function entryEvents(entries: readonly StoredEntry[]): Uint8Array {
+  let text = "";
+  for (const entry of entries) {
+    const data = JSON.stringify(toJson(EntrySchema, entryMessage(entry)));
+    text += `id: ${formatEventId(entry.sequence, entry.contentHash)}\nevent: entry\ndata: ${data}\n\n`;
+  }
+  return encodeUtf8(text);
+}
+
+function resetEvent(sequence: number): Uint8Array {
+  return encodeUtf8(`event: reset\ndata: ${JSON.stringify({ sequence: String(sequence) })}\n\n`);
+}

@@ -1,0 +1,143 @@
+import { create } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { LedgerError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import {
+  type AppendBatchRequest,
+  type AppendBatchResponse,
+  AppendBatchResponseSchema,
+  type AppendStreamRequest,
+  type AppendStreamResponse,
+  AppendStreamResponseSchema,
+  type LedgerService,
+  type LoadStreamRequest,
+} from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { type Status, StatusSchema } from "../gen/google/rpc/status_pb.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { toConnectError } from "./connect-error.ts";
+import { appendInput, contextInfoMessage, durability, receiptMessage } from "./messages.ts";
+import { pipelined } from "./pipelined.ts";
+import { snapshotMetadata } from "./snapshot-metadata.ts";
+
+/** converge.ledger.v1.LedgerService over a ledger; errors are LedgerErrors. */
+export function createLedgerService(ledger: Ledger): ServiceImpl<typeof LedgerService> {
+  return {
+    appendBatch: (request) => appendBatch(ledger, request),
+
+    appendStream(requests, context) {
+      refuseOverGrpcWeb(context, "AppendStream", "converge.ledger.v1.LedgerService/AppendBatch");
+      return appendStream(ledger, requests);
+    },
+
+    async *snapshotStream({ contextId }) {
+      for await (const part of ledger.snapshot(contextId)) {
+        if (part.kind === "chunk") yield { part: { case: "chunk", value: part.bytes } };
+        else {
+          const { summary, bytes } = part;
+          const sequence = BigInt(summary.latestSequence);
+          const value = { sequence, sizeBytes: BigInt(bytes), metadata: snapshotMetadata(summary) };
+          yield { part: { case: "summary", value } };
+        }
+      }
+    },
+
+    async loadStream(requests, context) {
+      refuseOverGrpcWeb(context, "LoadStream", "converge.context.v1.ContextService/Load");
+      const iterator = requests[Symbol.asyncIterator]();
+      const first = await iterator.next();
+      const options = first.done === true ? undefined : first.value.options;
+      if (first.done === true || options === undefined) throw optionsMissing();
+      const result = await ledger.load(options, chunksOf(first.value, iterator));
+      return {
+        entriesRestored: BigInt(result.entriesRestored),
+        entriesAdded: BigInt(result.entriesAdded),
+        latestSequence: BigInt(result.latestSequence),
+        resumeToken: result.resumeToken,
+      };
+    },
+
+    async listContexts(request) {
+      const { contexts, more } = await ledger.list(request);
+      return { contexts: contexts.map(contextInfoMessage), more };
+    },
+
+    async getContext({ contextId }) {
+      return { context: contextInfoMessage(await ledger.describe(contextId)) };
+    },
+  };
+}
+
+async function appendBatch(ledger: Ledger, request: AppendBatchRequest | AppendStreamRequest): Promise<AppendBatchResponse> {
+  const appended = await ledger.appendBatch(request.contextId, request.entries.map(appendInput), request);
+  return create(AppendBatchResponseSchema, { receipts: appended.map(receiptMessage), durability });
+}
+
+function appendStream(
+  ledger: Ledger,
+  requests: AsyncIterable<AppendStreamRequest>,
+): AsyncGenerator<AppendStreamResponse> {
+  return pipelined(requests, limits.appendStreamInFlightMax, async (request) => {
+    try {
+      const value = await appendBatch(ledger, request);
+      return create(AppendStreamResponseSchema, { result: { case: "appended", value } });
+    } catch (error) {
+      return create(AppendStreamResponseSchema, { result: { case: "error", value: statusMessage(error) } });
+    }
+  });
+}
+
+/** Returns an error as a google.rpc.Status. */
+function statusMessage(error: unknown): Status {
+  const { code, rawMessage, details } = toConnectError(error);
+  return create(StatusSchema, {
+    code,
+    message: rawMessage,
+    details: details.flatMap((detail) =>
+      "desc" in detail ? [anyPack(detail.desc, create(detail.desc, detail.value))] : [],
+    ),
+  });
+}
+
+async function* chunksOf(first: LoadStreamRequest, rest: AsyncIterator<LoadStreamRequest>): AsyncGenerator<Uint8Array> {
+  yield checkChunk(first.chunk);
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    if (next.value.options !== undefined) throw optionsRepeated();
+    yield checkChunk(next.value.chunk);
+  }
+}
+
+function checkChunk(chunk: Uint8Array): Uint8Array {
+  if (chunk.length <= limits.loadChunkBytesMax) return chunk;
+  throw new LedgerError("RESOURCE_EXHAUSTED", `chunk is ${chunk.length} bytes, more than ${limits.loadChunkBytesMax}`, {
+    reason: "CHUNK_TOO_LARGE",
+    field: "chunk",
+    value: chunk.length,
+    limit: limits.loadChunkBytesMax,
+    remedy: "send smaller chunks",
+  });
+}
+
+function refuseOverGrpcWeb({ protocolName }: HandlerContext, method: string, instead: string): void {
+  if (protocolName !== "grpc-web") return;
+  throw new LedgerError("UNIMPLEMENTED", `${method} needs a streamed request, which gRPC-Web does not have`, {
+    reason: "STREAMING_OVER_GRPC_WEB",
+    remedy: `use ${instead}, or gRPC or Connect`,
+  });
+}
+
+function optionsMissing(): LedgerError {
+  return new LedgerError("INVALID_ARGUMENT", "the first message has no options", {
+    reason: "OPTIONS_MISSING",
+    field: "options",
+    remedy: "send options, with context_id, in the first message",
+  });
+}
+
+function optionsRepeated(): LedgerError {
+  return new LedgerError("INVALID_ARGUMENT", "a later message has options", {
+    reason: "OPTIONS_REPEATED",
+    field: "options",
+    remedy: "send options in the first message only",
+  });
+}

@@ -1,0 +1,63 @@
+/**
+ * Between the ledger's values and the messages of proto/.
+ *
+ * @module
+ */
+
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { contentHashFieldBytes, writeContentHashField } from "../core/entry-wire.ts";
+import { LedgerError } from "../core/errors.ts";
+import type { AppendInput } from "../core/validate.ts";
+import { type AppendRequest, type Entry, EntrySchema } from "../gen/converge/context/v1/context_pb.ts";
+import type { ContextInfo as ContextInfoMessage, NewEntry, Receipt } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { ContextInfoSchema, ReceiptSchema } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import type { Appended } from "../ledger/append-unit.ts";
+import type { ContextInfo } from "../ledger/ledger.ts";
+import type { StoredEntry } from "../ledger/ports.ts";
+
+/** One node has the entry and is meant to. */
+export const durability = { copies: 1, holders: 1 } as const;
+
+/** Returns the bytes of the Entry message, content_hash included. */
+export function entryBytes(entry: StoredEntry): Uint8Array {
+  const bytes = new Uint8Array(entry.wire.length + contentHashFieldBytes);
+  bytes.set(entry.wire);
+  writeContentHashField(bytes, entry.wire.length, entry.contentHash);
+  return bytes;
+}
+
+export function entryMessage(entry: StoredEntry): Entry {
+  return fromBinary(EntrySchema, entryBytes(entry));
+}
+
+export function receiptMessage({ id, sequence, appendedAtNs, lamport, contentHash, duplicate }: Appended): Receipt {
+  return create(ReceiptSchema, { id, sequence: BigInt(sequence), appendedAtNs, lamport, contentHash, duplicate });
+}
+
+export function appendInput(message: AppendRequest | NewEntry): AppendInput {
+  const { key, payload, metadata, receivedLamport, idempotencyKey } = message;
+  return { key, payload, metadata: Object.entries(metadata), receivedLamport, idempotencyKey };
+}
+
+export function contextInfoMessage({ contextId, head }: ContextInfo): ContextInfoMessage {
+  return create(ContextInfoSchema, {
+    contextId,
+    latestSequence: BigInt(head.latest),
+    entryCount: BigInt(head.latest),
+    bytes: BigInt(head.bytes),
+    createdAtNs: head.createdAtNs,
+    lastAppendedAtNs: head.appendedAtNs,
+    lamport: head.lamport,
+  });
+}
+
+/** Throws UNIMPLEMENTED if a request asks for what a later version answers. */
+export function refuseProofs(asked: boolean, field: "proof" | "proofs"): void {
+  if (!asked) return;
+  throw new LedgerError("UNIMPLEMENTED", `${field} is not available in this version`, {
+    reason: "PROOFS_UNAVAILABLE",
+    field,
+    value: "true",
+    remedy: `leave ${field} unset`,
+  });
+}

@@ -1,0 +1,76 @@
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import type { Metrics, Operation, Protocol } from "../core/metrics.ts";
+import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
+import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { callCode, toConnectError } from "./connect-error.ts";
+
+/** The calls that are measured; health checks and reflection are not. */
+const operations = new Set<string>([...ContextService.methods, ...LedgerService.methods].map(({ name }) => name));
+
+/**
+ * Returns the interceptor around every call that the router handles: turns errors into what clients
+ * are told, ends unary calls when their deadline or their client ends them, and measures.
+ */
+export function observeCalls(metrics: Metrics): Interceptor {
+  return (next) => async (request) => {
+    const startMs = performance.now();
+    const protocol = protocolOf(request.header);
+    const done = (error?: ConnectError): void => {
+      const { name } = request.method;
+      if (!operations.has(name)) return;
+      metrics.operation(name as Operation, protocol, callCode(error), (performance.now() - startMs) / 1000);
+    };
+    try {
+      const response = await (request.stream ? next(request) : unlessAborted(request.signal, next(request)));
+      if (!response.stream) {
+        done();
+        return response;
+      }
+      const isWatch = request.method.name === "Watch";
+      const change = (by: 1 | -1): void => (isWatch ? metrics.watcher(protocol, by) : undefined);
+      return { ...response, message: observed(response.message, { begun: () => change(1), ended: () => change(-1), done }) };
+    } catch (error) {
+      const told = toConnectError(error);
+      done(told);
+      throw told;
+    }
+  };
+}
+
+/** Returns which protocol a request speaks. */
+function protocolOf(header: Headers): Protocol {
+  const type = header.get("content-type") ?? "";
+  if (type.startsWith("application/grpc-web")) return "grpc-web";
+  return type.startsWith("application/grpc") ? "grpc" : "connect";
+}
+
+/** Passes messages on. What it counts begins with the first request for one: a stream nobody reads never ends. */
+async function* observed<T>(
+  messages: AsyncIterable<T>,
+  on: { begun(): void; ended(): void; done(error?: ConnectError): void },
+): AsyncGenerator<T> {
+  let told: ConnectError | undefined;
+  on.begun();
+  try {
+    yield* messages;
+  } catch (error) {
+    told = toConnectError(error);
+    throw told;
+  } finally {
+    on.ended();
+    on.done(told);
+  }
+}
+
+/** Settles as `work` does, or with the signal's reason as soon as it fires. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      const { reason } = signal;
+      reject(reason instanceof ConnectError ? reason : new ConnectError("the call was cancelled", Code.Canceled));
+    };
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

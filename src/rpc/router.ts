@@ -1,0 +1,59 @@
+import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { limits } from "../core/limits.ts";
+import type { Metrics } from "../core/metrics.ts";
+import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
+import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { createContextService } from "./context-service.ts";
+import type { Readiness } from "./readiness.ts";
+import { createHealthService } from "./health-service.ts";
+import { createLedgerService } from "./ledger-service.ts";
+import { observeCalls } from "./observe-calls.ts";
+import { createReflection } from "./reflection-service.ts";
+
+export interface RouterParts {
+  readonly ledger: Ledger;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  /** Ends every call that still runs when its listener has to go. */
+  readonly shutdownSignal: AbortSignal;
+}
+
+/**
+ * Answers smaller than this are not compressed, whatever the client accepts: on the networks a ledger is used
+ * in, compressing them costs more than sending them.
+ */
+const compressBytesMin = 64 * 1024;
+
+const services = [ContextService, LedgerService, Health, ReflectionV1, ReflectionV1Alpha];
+
+/**
+ * Returns the general path: every call of every service, on every protocol and in every form, by request
+ * path. The fast paths are shortcuts for some of it and answer the same.
+ */
+export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, UniversalHandler> {
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
+    compressMinBytes: compressBytesMin,
+    readMaxBytes: limits.requestBytesMax,
+    interceptors: [observeCalls(parts.metrics)],
+    shutdownSignal: parts.shutdownSignal,
+  });
+  router.service(ContextService, createContextService(parts.ledger), { readMaxBytes: limits.loadRequestBytesMax });
+  router.service(LedgerService, createLedgerService(parts.ledger));
+  router.service(Health, createHealthService(parts.readiness, services.map((service) => service.typeName)));
+  const serverReflectionInfo = createReflection(services);
+  router.service(ReflectionV1, { serverReflectionInfo });
+  router.service(ReflectionV1Alpha, { serverReflectionInfo });
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+/** Returns what calls that outlive the drain are ended with. */
+export function shuttingDown(): ConnectError {
+  return new ConnectError("the server is shutting down; connect again", Code.Unavailable);
+}

@@ -1,0 +1,66 @@
+import type { LedgerError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
+import type { Ledger, WatchRequest } from "../ledger/ledger.ts";
+import type { StoredEntry } from "../ledger/ports.ts";
+import type { Span } from "../ledger/tail.ts";
+
+/** What a watch brings. */
+export type WatchItem =
+  | { readonly kind: "entry"; readonly entry: StoredEntry }
+  | { readonly kind: "heartbeat" | "caughtUp" | "reset"; readonly sequence: number };
+
+/**
+ * Iterates over a watch, at the pace of the consumer; at most `watcherBufferBytes` and one page wait in memory.
+ * Ends when `signal` fires. Throws LedgerError when the watch ends from this side.
+ */
+export async function* watchStream(ledger: Ledger, request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchItem> {
+  let queue: WatchItem[] = [];
+  let bytes = 0;
+  let failure: LedgerError | undefined;
+  let wakeConsumer = (): void => {};
+  const put = (item: WatchItem): void => {
+    queue.push(item);
+    wakeConsumer();
+  };
+  const watcher = await ledger.watch(request, {
+    entries(span: Span): boolean {
+      for (const entry of span.entries) {
+        queue.push({ kind: "entry", entry });
+        bytes += entry.wire.length;
+      }
+      wakeConsumer();
+      return bytes < limits.watcherBufferBytes;
+    },
+    heartbeat: (sequence) => put({ kind: "heartbeat", sequence }),
+    caughtUp: (sequence) => put({ kind: "caughtUp", sequence }),
+    reset: (sequence) => put({ kind: "reset", sequence }),
+    ended(error) {
+      failure = error;
+      wakeConsumer();
+    },
+  });
+  const aborted = (): void => wakeConsumer();
+  signal.addEventListener("abort", aborted);
+  try {
+    while (!signal.aborted) {
+      watcher.resume();
+      if (queue.length === 0 && failure === undefined) {
+        await new Promise<void>((resolve) => {
+          wakeConsumer = resolve;
+        });
+        wakeConsumer = () => {};
+      }
+      const items = queue;
+      queue = [];
+      bytes = 0;
+      for (const item of items) {
+        if (signal.aborted) return;
+        yield item;
+      }
+      if (failure !== undefined) throw failure;
+    }
+  } finally {
+    signal.removeEventListener("abort", aborted);
+    watcher.close();
+  }
+}

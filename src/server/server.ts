@@ -1,0 +1,230 @@
+/**
+ * The composed server: parts, supervision tree, and how it starts and stops.
+ *
+ * @module
+ */
+
+import { readFileSync } from "node:fs";
+import { LedgerError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { ServerConfig } from "../config.ts";
+import { loadHasher } from "../hash/load-hasher.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { watchProcess } from "../node/process-reading.ts";
+import { ReplaceableStore } from "../node/replaceable-store.ts";
+import { createSystemClock } from "../node/system-clock.ts";
+import { systemRandom } from "../node/system-random.ts";
+import { createZstd } from "../node/zstd.ts";
+import { startGrpcListener } from "../rpc/grpc/listener.ts";
+import { startHttpListener } from "../rpc/http/listener.ts";
+import type { Listener } from "../rpc/listener-options.ts";
+import { metricsContentType, PrometheusMetrics } from "../rpc/metrics.ts";
+import { createRpcHandlers, shuttingDown } from "../rpc/router.ts";
+import { openSqliteStore } from "../store/sqlite-store.ts";
+import type { ChildSpec, Group, RestartPolicy, RunningChild, SupervisionEvent } from "../supervisor/spec.ts";
+import { SupervisionTree } from "../supervisor/supervision-tree.ts";
+import { hostCheck } from "./host-check.ts";
+import { TreeReadiness } from "./tree-readiness.ts";
+
+export interface ServerOptions {
+  readonly config: ServerConfig;
+  readonly log: Log;
+  readonly build: { readonly version: string; readonly runtime: string };
+  /** Where the entry file of the storage's Worker is. */
+  readonly workerUrl: URL | string;
+  readonly process: Pick<NodeJS.Process, "cpuUsage" | "memoryUsage">;
+}
+
+export interface Server {
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  /** Resolves when a part failed too often and the server has stopped itself. */
+  readonly crashed: Promise<Error>;
+  /** Takes a part of the tree for crashed, such as `ledger/storage`; false if it does not run. */
+  fail(path: string, error: Error): boolean;
+  /** Ends watches, lets calls end within the configured grace, closes the storage. Never rejects. */
+  stop(): Promise<void>;
+}
+
+const restartPolicy: RestartPolicy = { maxRestarts: 10, withinMs: 60_000, backoff: { minMs: 50, maxMs: 5000 } };
+const startTimeoutMs = 120_000;
+const storageStopMs = 60_000;
+
+/** Starts everything. Rejects if a part cannot start, with nothing left running. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { config, log } = options;
+  const clock = createSystemClock();
+  const store = new ReplaceableStore();
+  const readProcess = watchProcess(options.process);
+  const metrics: PrometheusMetrics = new PrometheusMetrics({
+    clock,
+    build: options.build,
+    totals: () => store.totals(),
+    queued: () => ledger.queued,
+    watches: () => ledger.watchCounts(),
+    process: readProcess,
+  });
+  const ledger = new Ledger({
+    store,
+    clock,
+    random: systemRandom,
+    hasher: await loadHasher(),
+    zstd: createZstd(),
+    observer: metrics,
+  });
+  const readiness = new TreeReadiness(() => tree.state());
+  const shutdown = new AbortController();
+  const listening = { ...listenerParts(options, ledger, metrics, readiness, shutdown.signal) };
+  const tree = new SupervisionTree(treeOf(options, { store, ledger, log, listening }), {
+    clock,
+    onEvent: (event) => {
+      logEvent(log, event);
+      if (event.kind === "restarted") metrics.childRestarted(event.path);
+      readiness.changed();
+    },
+  });
+  await tree.start();
+
+  let stopped: Promise<void> | undefined;
+  return {
+    grpcPort: listening.grpc.port,
+    httpPort: listening.http.port,
+    crashed: tree.crashed,
+    fail: (path, error) => tree.fail(path, error),
+    stop: () =>
+      (stopped ??= (async () => {
+        readiness.drain();
+        ledger.endWatches(goingAway());
+        const cut = clock.after(config.drainMs, () => shutdown.abort(shuttingDown()));
+        await tree.stop();
+        cut();
+      })()),
+  };
+}
+
+/** A listener that comes back on the port it had. */
+interface Listening {
+  port: number;
+  start(port: number): Promise<Listener>;
+}
+
+function listenerParts(
+  { config, log }: ServerOptions,
+  ledger: Ledger,
+  metrics: PrometheusMetrics,
+  readiness: TreeReadiness,
+  shutdownSignal: AbortSignal,
+): { grpc: Listening; http: Listening } {
+  const handlers = createRpcHandlers({ ledger, metrics, readiness, shutdownSignal });
+  const tls =
+    config.tlsCert === undefined || config.tlsKey === undefined
+      ? undefined
+      : { cert: readFileSync(config.tlsCert, "utf8"), key: readFileSync(config.tlsKey, "utf8") };
+  const common = { ledger, metrics, handlers, tls, log };
+  return {
+    grpc: {
+      port: config.grpc.port,
+      start: (port) => {
+        const { host } = config.grpc;
+        return startGrpcListener({ ...common, host, port, isHostAllowed: hostCheck(host, config.allowHost) });
+      },
+    },
+    http: {
+      port: config.http.port,
+      start: async (port) => {
+        const { host } = config.http;
+        return startHttpListener({
+          ...common,
+          host,
+          port,
+          isHostAllowed: hostCheck(host, config.allowHost),
+          readiness,
+          heartbeatMs: config.watchHeartbeatMs,
+          corsOrigins: config.corsOrigin,
+          renderMetrics: () => metrics.render(),
+          metricsContentType,
+        });
+      },
+    },
+  };
+}
+
+function treeOf(
+  { config, workerUrl }: ServerOptions,
+  parts: { store: ReplaceableStore; ledger: Ledger; log: Log; listening: { grpc: Listening; http: Listening } },
+): Group {
+  const { store, ledger, log, listening } = parts;
+  const storage = child("storage", storageStopMs, async () => {
+    const onProblem = (problem: string): void => log.warn("the storage has a problem", { problem });
+    const opened = await openSqliteStore({ directory: config.data, workerUrl, onProblem });
+    store.attach(opened);
+    let hasCrashed = false;
+    void opened.crashed.then(() => (hasCrashed = true));
+    return {
+      crashed: opened.crashed,
+      async stop() {
+        if (!hasCrashed) await ledger.drained();
+        store.detach();
+        await (hasCrashed ? opened.abort() : opened.close());
+      },
+    };
+  });
+  const watch = child("watch", 1000, async () => ({
+    crashed: new Promise<Error>(() => {}),
+    stop: async () => ledger.endWatches(watchRestarting()),
+  }));
+  const servers: ChildSpec = {
+    name: "servers",
+    strategy: "one-for-one",
+    children: [listenerChild("grpc", listening.grpc, config.drainMs), listenerChild("http", listening.http, config.drainMs)],
+    ...restartPolicy,
+  };
+  return { name: "ledger", strategy: "one-for-one", children: [storage, watch, servers] };
+}
+
+function listenerChild(name: string, listening: Listening, drainMs: number): ChildSpec {
+  return child(name, drainMs + 2000, async () => {
+    const listener = await listening.start(listening.port);
+    listening.port = listener.port;
+    return { crashed: listener.crashed, stop: () => listener.stop(drainMs) };
+  });
+}
+
+function child(name: string, stopTimeoutMs: number, start: () => Promise<RunningChild>): ChildSpec {
+  return { name, restart: "permanent", startTimeoutMs, stopTimeoutMs, start, ...restartPolicy };
+}
+
+function logEvent(log: Log, event: SupervisionEvent): void {
+  const { kind, path } = event;
+  switch (kind) {
+    case "crashed":
+    case "stop-failed":
+    case "gave-up":
+      return log.error(`a part ${kind}`, { part: path, error: event.error });
+    case "restarted":
+      return log.warn("a part was restarted", { part: path, tookMs: Math.round(event.tookMs) });
+    case "backing-off":
+      return log.warn("a part waits before it is restarted", { part: path, delayMs: event.delayMs });
+    case "started":
+    case "finished":
+    case "stopped":
+      return log.debug(`a part has ${kind}`, { part: path });
+  }
+}
+
+function goingAway(): LedgerError {
+  return new LedgerError("UNAVAILABLE", "the server is shutting down", {
+    reason: "SHUTTING_DOWN",
+    remedy: "connect again and resume from your cursor",
+    retryAfterMs: 1000,
+  });
+}
+
+function watchRestarting(): LedgerError {
+  return new LedgerError("UNAVAILABLE", "the server has restarted its watches", {
+    reason: "WATCH_RESTARTED",
+    remedy: "watch again from your cursor",
+    retryAfterMs: 100,
+  });
+}
+

@@ -1,0 +1,170 @@
+/**
+ * The Store in memory: deterministic, without timers. For tests and simulations.
+ *
+ * @module
+ */
+
+import { encodeUtf8 } from "../core/utf8.ts";
+import type {
+  Commit,
+  CommitOutcome,
+  Head,
+  HeadChange,
+  ListRange,
+  NewRow,
+  ReadRange,
+  Store,
+  StoredEntry,
+  Totals,
+} from "../ledger/ports.ts";
+import { compareBytes } from "./compare-bytes.ts";
+import { StagedRows } from "./staged-rows.ts";
+
+/** Returns an empty store. It never fails by itself and is never closed. */
+export function createMemoryStore(): Store {
+  return new MemoryStore();
+}
+
+/** Rows one `discard` deletes. Small, so that callers meet the answer "more are left". */
+const discardRowsMax = 256;
+
+interface MemoryRow extends StoredEntry {
+  readonly key: string;
+  readonly findableId: string | undefined;
+}
+
+interface MemoryLog {
+  /** Index is sequence - 1. */
+  readonly rows: MemoryRow[];
+  /** The first row of each findable id. */
+  readonly byId: Map<string, MemoryRow>;
+}
+
+class MemoryStore implements Store {
+  readonly #heads = new Map<string, Head>();
+  /** The context of each log that a head names. */
+  readonly #owners = new Map<number, string>();
+  readonly #logs = new Map<number, MemoryLog>();
+  readonly #staged = new StagedRows();
+  /** Ids in byte order; undefined after a context was added. */
+  #sorted: { readonly contextId: string; readonly bytes: Uint8Array }[] | undefined;
+  #totals: Totals = { contexts: 0, entries: 0, bytes: 0 };
+  #nextLog = 1;
+
+  async head(contextId: string): Promise<Head | undefined> {
+    return this.#heads.get(contextId);
+  }
+
+  async read(range: ReadRange): Promise<StoredEntry[]> {
+    const rows = this.#logs.get(range.log)?.rows ?? [];
+    const page: StoredEntry[] = [];
+    let bytes = 0;
+    for (let index = range.after; index < Math.min(range.through, rows.length); index += 1) {
+      const row = rows[index];
+      if (row === undefined || (range.key !== undefined && row.key !== range.key)) continue;
+      if (page.length >= range.entriesMax) break;
+      page.push(copyOf(row));
+      bytes += row.wire.length;
+      if (bytes >= range.bytesMax) break;
+    }
+    return page;
+  }
+
+  async findByIds(log: number, ids: readonly string[]): Promise<Map<string, StoredEntry>> {
+    const found = new Map<string, StoredEntry>();
+    const latest = this.#latestOf(log);
+    for (const id of ids) {
+      const row = this.#logs.get(log)?.byId.get(id);
+      if (row !== undefined && row.sequence <= latest) found.set(id, copyOf(row));
+    }
+    return found;
+  }
+
+  async list(range: ListRange): Promise<{ readonly contextId: string; readonly head: Head }[]> {
+    const startAfter = encodeUtf8(range.startAfter);
+    const page: { readonly contextId: string; readonly head: Head }[] = [];
+    for (const { contextId, bytes } of this.#inOrder()) {
+      if (page.length >= range.limit) break;
+      const head = this.#heads.get(contextId);
+      if (head === undefined || !contextId.startsWith(range.prefix)) continue;
+      if (range.startAfter !== "" && compareBytes(bytes, startAfter) <= 0) continue;
+      page.push({ contextId, head });
+    }
+    return page;
+  }
+
+  async totals(): Promise<Totals> {
+    return this.#totals;
+  }
+
+  newLog(): number {
+    const log = this.#nextLog;
+    this.#nextLog += 1;
+    return log;
+  }
+
+  async commit(commit: Commit): Promise<CommitOutcome> {
+    const moved = commit.heads.find((change) => !sameHead(this.#heads.get(change.contextId), change.from));
+    if (moved !== undefined) return { kind: "head-moved", contextId: moved.contextId };
+    const plan = this.#staged.plan(commit.rows, commit.heads, (log) => this.#latestOf(log));
+    for (const row of commit.rows) this.#write(row);
+    for (const change of commit.heads) this.#move(change);
+    this.#staged.apply(plan);
+    return { kind: "committed", syncMicros: 0 };
+  }
+
+  async discard(log: number, after: number): Promise<boolean> {
+    const keep = Math.max(after, this.#latestOf(log));
+    this.#staged.forget(log, keep);
+    const { rows, byId } = this.#logs.get(log) ?? { rows: [], byId: new Map<string, MemoryRow>() };
+    for (let left = discardRowsMax; left > 0 && rows.length > keep; left -= 1) {
+      const id = rows.pop()?.findableId;
+      if (id !== undefined && (byId.get(id)?.sequence ?? 0) > rows.length) byId.delete(id);
+    }
+    if (rows.length === 0) this.#logs.delete(log);
+    return rows.length > keep;
+  }
+
+  #write(row: NewRow): void {
+    const log = this.#logs.get(row.log) ?? { rows: [], byId: new Map<string, MemoryRow>() };
+    this.#logs.set(row.log, log);
+    const id = row.findableId;
+    const replaced = log.rows[row.sequence - 1]?.findableId;
+    if (replaced !== undefined && log.byId.get(replaced)?.sequence === row.sequence) log.byId.delete(replaced);
+    log.rows[row.sequence - 1] = row;
+    if (id !== undefined && (log.byId.get(id)?.sequence ?? Infinity) >= row.sequence) log.byId.set(id, row);
+  }
+
+  #move({ contextId, from, to }: HeadChange): void {
+    this.#heads.set(contextId, to);
+    if (from === undefined) this.#sorted = undefined;
+    else this.#owners.delete(from.log);
+    this.#owners.set(to.log, contextId);
+    this.#totals = {
+      contexts: this.#heads.size,
+      entries: this.#totals.entries + to.latest - (from?.latest ?? 0),
+      bytes: this.#totals.bytes + to.bytes - (from?.bytes ?? 0),
+    };
+  }
+
+  /** Returns the latest sequence that a head covers in `log`, 0 if none does. */
+  #latestOf(log: number): number {
+    const owner = this.#owners.get(log);
+    return owner === undefined ? 0 : (this.#heads.get(owner)?.latest ?? 0);
+  }
+
+  #inOrder(): { readonly contextId: string; readonly bytes: Uint8Array }[] {
+    this.#sorted ??= [...this.#heads.keys()]
+      .map((contextId) => ({ contextId, bytes: encodeUtf8(contextId) }))
+      .sort((left, right) => compareBytes(left.bytes, right.bytes));
+    return this.#sorted;
+  }
+}
+
+function copyOf(row: MemoryRow): StoredEntry {
+  return { sequence: row.sequence, contentHash: row.contentHash.slice(), wire: row.wire.slice() };
+}
+
+function sameHead(head: Head | undefined, from: Head | undefined): boolean {
+  return head?.log === from?.log && head?.latest === from?.latest;
+}

@@ -1,0 +1,151 @@
+/**
+ * A commit as one array of bytes, so that it changes threads without being copied.
+ * Everything is little-endian: `u32 rows, u32 heads`, then rows
+ * `f64 log, f64 sequence, u32 wire, u16 key, u16 id (65535: none), u16 hash` and their bytes, then heads
+ * `u16 id, u8 has from, f64 log, f64 latest, f64 bytes` of the old head, then of the new one
+ * `f64 log, f64 latest, f64 bytes, i64 lamport, i64 appendedAtNs, i64 createdAtNs`, and the id.
+ *
+ * @module
+ */
+
+import { assert } from "../core/assert.ts";
+import { writeUtf8 } from "../core/utf8.ts";
+import type { Commit, Head, HeadChange, NewRow } from "../ledger/ports.ts";
+
+/** A row as the writer binds it. The arrays are views into the packed bytes. */
+export interface PackedRow {
+  readonly log: number;
+  readonly sequence: number;
+  /** The findable id, if there is one. */
+  readonly id: Uint8Array | null;
+  readonly key: Uint8Array;
+  readonly contentHash: Uint8Array;
+  readonly wire: Uint8Array;
+}
+
+export interface PackedHeadChange {
+  readonly id: Uint8Array;
+  readonly from: Pick<Head, "log" | "latest" | "bytes"> | undefined;
+  readonly to: Head;
+}
+
+export interface PackedCommit {
+  readonly rows: readonly PackedRow[];
+  readonly heads: readonly PackedHeadChange[];
+}
+
+const rowHeadBytes = 26;
+const headHeadBytes = 75;
+const noId = 65_535;
+
+/** Packs `commit` into `spare` if it is large enough, else into a new buffer of at least `bufferBytesMin`. */
+export function packCommit(commit: Commit, spare: ArrayBuffer | undefined, bufferBytesMin: number): ArrayBuffer {
+  const size = packedBytesMax(commit);
+  const buffer =
+    spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(Math.max(size, bufferBytesMin));
+  const bytes = new Uint8Array(buffer);
+  const view = new DataView(buffer);
+  view.setUint32(0, commit.rows.length, true);
+  view.setUint32(4, commit.heads.length, true);
+  let at = 8;
+  for (const row of commit.rows) at = packRow(bytes, view, at, row);
+  for (const change of commit.heads) at = packHead(bytes, view, at, change);
+  assert(at <= size, "a packed commit fits the size worked out for it");
+  return buffer;
+}
+
+export function unpackCommit(buffer: ArrayBuffer): PackedCommit {
+  const bytes = new Uint8Array(buffer);
+  const view = new DataView(buffer);
+  const rows: PackedRow[] = [];
+  const heads: PackedHeadChange[] = [];
+  let at = 8;
+  for (let left = view.getUint32(0, true); left > 0; left -= 1) at = unpackRow(bytes, view, at, rows);
+  for (let left = view.getUint32(4, true); left > 0; left -= 1) at = unpackHead(bytes, view, at, heads);
+  return { rows, heads };
+}
+
+/** UTF-8 takes at most 3 bytes for each unit of a string; counting exactly would cost a second walk. */
+function packedBytesMax(commit: Commit): number {
+  let bytes = 8;
+  for (const { key, findableId, contentHash, wire } of commit.rows) {
+    bytes += rowHeadBytes + 3 * (key.length + (findableId?.length ?? 0)) + contentHash.length + wire.length;
+  }
+  for (const { contextId } of commit.heads) bytes += headHeadBytes + 3 * contextId.length;
+  return bytes;
+}
+
+function packRow(bytes: Uint8Array, view: DataView, start: number, row: NewRow): number {
+  const keyAt = start + rowHeadBytes;
+  const idAt = writeUtf8(bytes, keyAt, row.key);
+  const hashAt = row.findableId === undefined ? idAt : writeUtf8(bytes, idAt, row.findableId);
+  assert(idAt - keyAt < noId && hashAt - idAt < noId, "keys and ids are far below 64 KiB");
+  view.setFloat64(start, row.log, true);
+  view.setFloat64(start + 8, row.sequence, true);
+  view.setUint32(start + 16, row.wire.length, true);
+  view.setUint16(start + 20, idAt - keyAt, true);
+  view.setUint16(start + 22, row.findableId === undefined ? noId : hashAt - idAt, true);
+  view.setUint16(start + 24, row.contentHash.length, true);
+  bytes.set(row.contentHash, hashAt);
+  bytes.set(row.wire, hashAt + row.contentHash.length);
+  return hashAt + row.contentHash.length + row.wire.length;
+}
+
+function unpackRow(bytes: Uint8Array, view: DataView, start: number, rows: PackedRow[]): number {
+  const idBytes = view.getUint16(start + 22, true);
+  const keyAt = start + rowHeadBytes;
+  const idAt = keyAt + view.getUint16(start + 20, true);
+  const hashAt = idBytes === noId ? idAt : idAt + idBytes;
+  const wireAt = hashAt + view.getUint16(start + 24, true);
+  const end = wireAt + view.getUint32(start + 16, true);
+  rows.push({
+    log: view.getFloat64(start, true),
+    sequence: view.getFloat64(start + 8, true),
+    id: idBytes === noId ? null : bytes.subarray(idAt, hashAt),
+    key: bytes.subarray(keyAt, idAt),
+    contentHash: bytes.subarray(hashAt, wireAt),
+    wire: bytes.subarray(wireAt, end),
+  });
+  return end;
+}
+
+function packHead(bytes: Uint8Array, view: DataView, start: number, change: HeadChange): number {
+  const { from, to } = change;
+  const end = writeUtf8(bytes, start + headHeadBytes, change.contextId);
+  view.setUint16(start, end - start - headHeadBytes, true);
+  view.setUint8(start + 2, from === undefined ? 0 : 1);
+  view.setFloat64(start + 3, from?.log ?? 0, true);
+  view.setFloat64(start + 11, from?.latest ?? 0, true);
+  view.setFloat64(start + 19, from?.bytes ?? 0, true);
+  view.setFloat64(start + 27, to.log, true);
+  view.setFloat64(start + 35, to.latest, true);
+  view.setFloat64(start + 43, to.bytes, true);
+  view.setBigInt64(start + 51, to.lamport, true);
+  view.setBigInt64(start + 59, to.appendedAtNs, true);
+  view.setBigInt64(start + 67, to.createdAtNs, true);
+  return end;
+}
+
+function unpackHead(bytes: Uint8Array, view: DataView, start: number, heads: PackedHeadChange[]): number {
+  const end = start + headHeadBytes + view.getUint16(start, true);
+  heads.push({
+    id: bytes.subarray(start + headHeadBytes, end),
+    from:
+      view.getUint8(start + 2) === 0
+        ? undefined
+        : {
+            log: view.getFloat64(start + 3, true),
+            latest: view.getFloat64(start + 11, true),
+            bytes: view.getFloat64(start + 19, true),
+          },
+    to: {
+      log: view.getFloat64(start + 27, true),
+      latest: view.getFloat64(start + 35, true),
+      bytes: view.getFloat64(start + 43, true),
+      lamport: view.getBigInt64(start + 51, true),
+      appendedAtNs: view.getBigInt64(start + 59, true),
+      createdAtNs: view.getBigInt64(start + 67, true),
+    },
+  });
+  return end;
+}

@@ -1,0 +1,5 @@
+/** An SQL file imported `with { type: "text" }`. */
+declare module "*.sql" {
+  const text: string;
+  export default text;
+}

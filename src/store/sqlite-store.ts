@@ -1,0 +1,109 @@
+/**
+ * The Store in a SQLite file: a Worker writes, this thread reads.
+ *
+ * @module
+ */
+
+import type { Store } from "../ledger/ports.ts";
+import { dataPaths, prepareDirectory } from "./data-directory.ts";
+import { DirectoryLock } from "./directory-lock.ts";
+import { StoreOpenError } from "./open-error.ts";
+import { SqliteReader } from "./sqlite-reader.ts";
+import { WriterClient } from "./writer-client.ts";
+
+export interface SqliteStoreOptions {
+  /** Holds the ledger; made if it is missing. */
+  readonly directory: string;
+  /**
+   * Where `writer-worker.ts` is. Given by the entry file of the program, because after bundling
+   * only that knows the way: `new URL("./store/writer-worker.ts", import.meta.url)`.
+   */
+  readonly workerUrl: URL | string;
+  /** Learns of failures in the background that are tried again, such as a checkpoint on a full disk. */
+  readonly onProblem?: (problem: string) => void;
+  /** FULL is the only safe choice, and the default; tests prove that OFF loses data. */
+  readonly synchronous?: "FULL" | "OFF";
+}
+
+export interface SqliteStore extends Store {
+  /**
+   * Resolves with the reason if the writer dies. Commits and `head` then fail, other reads go on;
+   * call `abort` and open the store again.
+   */
+  readonly crashed: Promise<Error>;
+  /** Waits for the commits under way, empties the write-ahead log and releases the directory. */
+  close(): Promise<void>;
+  /** Ends the writer in the middle of whatever it does and releases the directory, as a crash would. */
+  abort(): Promise<void>;
+}
+
+/** Opens the ledger of a directory, or creates it. Throws StoreOpenError. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const paths = dataPaths(options.directory);
+  prepareDirectory(paths);
+  const lock = DirectoryLock.acquire(paths);
+  const writer = new WriterClient(options.workerUrl, options.onProblem ?? ignore);
+  try {
+    const expectExisting = lock.marked;
+    const nextLog = await writer.open(paths, { expectExisting, synchronous: options.synchronous ?? "FULL" });
+    const reader = openReader(paths.ledger);
+    if (!expectExisting) lock.mark();
+    return sqliteStore({ lock, writer, reader, nextLog });
+  } catch (error) {
+    await writer.abort();
+    lock.release();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly lock: DirectoryLock;
+  readonly writer: WriterClient;
+  readonly reader: SqliteReader;
+  readonly nextLog: number;
+}
+
+function sqliteStore({ lock, writer, reader, nextLog }: Parts): SqliteStore {
+  let next = nextLog;
+  let ended: Promise<void> | undefined;
+
+  async function end(endWriter: () => Promise<void>): Promise<void> {
+    // The last connection to close deletes the WAL; that is to be the writer.
+    reader.close();
+    try {
+      await endWriter();
+    } finally {
+      lock.release();
+    }
+  }
+
+  return {
+    crashed: writer.crashed,
+    head: async (contextId) => {
+      // After a crash the heads are certain only once the file has been opened again.
+      writer.requireOpen();
+      return reader.head(contextId);
+    },
+    read: async (range) => reader.read(range),
+    findByIds: async (log, ids) => reader.findByIds(log, ids),
+    list: async (range) => reader.list(range),
+    totals: async () => reader.totals(),
+    newLog: () => next++,
+    commit: (commit) => writer.commit(commit, next),
+    discard: (log, after) => writer.discard(log, after),
+    close: () => (ended ??= end(() => writer.close())),
+    abort: () => (ended = end(() => writer.abort())),
+  };
+}
+
+function openReader(path: string): SqliteReader {
+  try {
+    return new SqliteReader(path);
+  } catch (error) {
+    throw new StoreOpenError("io", `Cannot open ${path} for reading: ${String(error)}`, { cause: error });
+  }
+}
+
+function ignore(): void {
+  // Without a listener, problems that are tried again stay silent.
+}

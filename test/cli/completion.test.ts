@@ -1,0 +1,56 @@
+import { describe, expect, test } from "bun:test";
+import { runCli } from "../../src/cli/cli.ts";
+import { memoryIo } from "../support/memory-io.ts";
+
+const shells = ["bash", "zsh", "fish", "powershell"] as const;
+
+describe("completion", () => {
+  test.each(shells)("%s names every command and its options", async (shell) => {
+    const script = await completion(shell);
+    for (const word of ["serve", "append", "snapshot", "idempotency-key", "fail-if-exists"])
+      expect(script).toContain(word);
+  });
+
+  test.each([
+    ["bash", ["-n"]],
+    ["zsh", ["-n"]],
+    ["fish", ["--no-execute"]],
+  ] as const)("%s parses its script", async (shell, flags) => {
+    const path = Bun.which(shell);
+    if (path === null) return console.warn(`skipped: ${shell} is not installed`);
+    const child = Bun.spawn([path, ...flags, "/dev/stdin"], {
+      stdin: new Blob([await completion(shell)]),
+      stderr: "pipe",
+    });
+    expect(await child.stderr.text()).toBe("");
+    expect(await child.exited).toBe(0);
+  });
+
+  test.each([
+    ["converge-ledger sna", ["snapshot"]],
+    ["converge-ledger s", ["serve", "snapshot", "status"]],
+    ["converge-ledger append --ide", ["--idempotency-key"]],
+    ["converge-ledger get demo --format ", ["text", "json", "raw"]],
+    ["converge-ledger completion p", ["powershell"]],
+    ["converge-ledger help lo", ["load"]],
+  ])("bash completes %p", async (line, expected) => {
+    const words = line.split(" ");
+    const script = `${await completion("bash")}
+COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")})
+COMP_CWORD=${words.length - 1}
+_converge_ledger
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const child = Bun.spawn(["bash", "--norc", "-c", script], { stderr: "pipe" });
+    const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    expect(err).toBe("");
+    expect(out.trim().split("\n")).toEqual(expected);
+  });
+});
+
+async function completion(shell: string): Promise<string> {
+  const io = memoryIo();
+  expect(await runCli(["completion", shell], io, () => Promise.reject(new Error("serve was called")))).toBe(
+    0,
+  );
+  return io.written.out();
+}
