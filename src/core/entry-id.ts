@@ -18,12 +18,14 @@ const copyHeader = encodeUtf8("converge-ledger/copy/v1\n");
  */
 export function uuidV7(unixMs: number, random: Uint8Array, offset: number): string {
   const id = new Uint8Array(16);
-  const view = new DataView(id.buffer);
-  view.setUint32(0, Math.floor(unixMs / 2 ** 16));
-  view.setUint16(4, unixMs % 2 ** 16);
-  id.set(random.subarray(offset, offset + 10), 6);
-  view.setUint8(6, (view.getUint8(6) & 0x0f) | 0x70);
-  view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80);
+  let rest = unixMs;
+  for (let i = 5; i >= 0; i -= 1) {
+    id[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  for (let i = 0; i < 10; i += 1) id[6 + i] = random[offset + i] ?? 0;
+  id[6] = ((id[6] ?? 0) & 0x0f) | 0x70;
+  id[8] = ((id[8] ?? 0) & 0x3f) | 0x80;
   return hex(id);
 }
 

@@ -201,11 +201,11 @@ export function varintSize(value: number): number {
   return size;
 }
 
+/** Returns how many bytes the varint of a value below 2^64 takes. */
 function varint64Size(value: bigint): number {
-  if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return varintSize(Number(value));
-  let size = 1;
-  for (let rest = value; rest >= 128n; rest >>= 7n) size += 1;
-  return size;
+  const high = Number(value >> 32n);
+  const bits = high === 0 ? 32 - Math.clz32(Number(value)) : 64 - Math.clz32(high);
+  return Math.max(1, Math.ceil(bits / 7));
 }
 
 /** Writes the varint of a safe integer and returns the offset after it. */
@@ -222,13 +222,15 @@ export function writeVarint(target: Uint8Array, offset: number, value: number): 
 }
 
 function writeVarint64(target: Uint8Array, offset: number, value: bigint): number {
-  if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return writeVarint(target, offset, Number(value));
-  // The low 49 bits as seven groups, then the rest as one number below 2^15.
-  let low = Number(value & 0x1ffffffffffffn);
+  // Two 32-bit halves: arithmetic on bigints costs several times that on numbers.
+  let high = Number(value >> 32n);
+  let low = Number(BigInt.asUintN(32, value));
   let at = offset;
-  for (let i = 0; i < 7; i += 1) {
-    target[at++] = (low % 128) | 128;
-    low = Math.floor(low / 128);
+  while (high > 0 || low >= 128) {
+    target[at++] = (low & 127) | 128;
+    low = ((low >>> 7) | (high << 25)) >>> 0;
+    high >>>= 7;
   }
-  return writeVarint(target, at, Number(value >> 49n));
+  target[at++] = low;
+  return at;
 }

@@ -2,6 +2,9 @@ const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padSta
 
 /** Returns bytes as lower-case hexadecimal digits. */
 export function hex(bytes: Uint8Array): string {
+  // Not every runtime has it yet. https://tc39.es/proposal-arraybuffer-base64/
+  const native = (bytes as { readonly toHex?: () => string }).toHex;
+  if (native !== undefined) return native.call(bytes);
   let text = "";
   for (const byte of bytes) text += digits[byte];
   return text;

@@ -64,7 +64,7 @@ export const limits = {
   commitEntriesMax: 8192,
   commitBytesMax: 16 * MiB,
   /** The write-ahead log is copied into the ledger file when it holds this much, idle or not. */
-  walBytesMax: 16 * MiB,
+  walBytesMax: 8 * MiB,
   /** Contexts whose head is kept in memory. */
   contextsCachedMax: 65_536,
   /** Recent entries kept in memory for watchers, all contexts together. */

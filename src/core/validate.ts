@@ -29,7 +29,7 @@ export interface CheckedInput extends Omit<AppendInput, "metadata"> {
   readonly bytes: number;
 }
 
-const noMetadata: Metadata = [];
+const noneChecked = { metadata: [] as Metadata, bytes: 0 };
 
 /** Throws INVALID_ARGUMENT unless `id` can name a context. */
 export function checkContextId(id: string): void {
@@ -137,8 +137,9 @@ function checkName(field: "context_id" | "key", text: string, bytesMax: number):
 }
 
 function checkMetadata(pairs: Iterable<readonly [string, string]>): { metadata: Metadata; bytes: number } {
+  if (Array.isArray(pairs) && pairs.length === 0) return noneChecked;
   const byName = new Map<string, string>(pairs);
-  if (byName.size === 0) return { metadata: noMetadata, bytes: 0 };
+  if (byName.size === 0) return noneChecked;
   if (byName.size > limits.metadataPairsMax) {
     throw new LedgerError("INVALID_ARGUMENT", `metadata has ${byName.size} pairs, more than ${limits.metadataPairsMax}`, {
       reason: "METADATA_TOO_MANY_PAIRS",

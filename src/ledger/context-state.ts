@@ -92,7 +92,9 @@ export function planEntries(state: ContextState, inputs: readonly CheckedInput[]
       : origin.ids.next(Number(appendedAtNs / 1_000_000n));
     const { key, payload, metadata } = input;
     const entry: Entry = { id, key, payload, sequence: latest, appendedAtNs, metadata, lamport };
-    entries.push({ ...entry, idempotent, contentHash: contentHash(state.id, entry, origin.hasher), wire: encodeEntry(entry) });
+    const hash = contentHash(state.id, entry, origin.hasher);
+    const wire = encodeEntry(entry);
+    entries.push({ sequence: latest, id, key, appendedAtNs, lamport, contentHash: hash, wire, payload, metadata, idempotent });
   }
   if (entries.length === 0) return entries;
   state.planned = {

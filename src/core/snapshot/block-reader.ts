@@ -55,7 +55,6 @@ export class BlockReader {
 
   #entry(): SnapshotEntry {
     const { hasher, tally, contextId } = this.#context;
-    const isFirst = this.#at === 0;
     this.#end = this.#bytes.length;
     const recordBytes = this.#u32("its record's length");
     if (recordBytes > limits.recordBytesMax) {
@@ -74,7 +73,7 @@ export class BlockReader {
     const payload = this.#bytes.subarray(payloadStart, this.#at);
     if (!sameBytes(hasher.sha256(payload), record.payloadHash))
       throw this.#damaged("has a payload of another hash");
-    if (isFirst && this.#bytes.length > limits.snapshotBlockBytes && this.#at !== this.#bytes.length) {
+    if (this.#bytes.length > limits.snapshotBlockBytes && this.#at !== this.#bytes.length) {
       throw this.#damaged(`shares a block of over ${limits.snapshotBlockBytes} bytes with other entries`);
     }
     const contentHash = hasher.sha256(this.#hashed.view());
