@@ -12,11 +12,10 @@ import { hex, unhex } from "./hex.ts";
 import { limits } from "./limits.ts";
 
 export interface Cursor {
-  /**
-   * The last entry the reader has, 0 for none, or "latest" for only new entries. A bare sequence above
-   * 2^53−1 may be rounded; it is above every head in any case.
-   */
+  /** The last entry the reader has, 0 for none, or "latest" for only new entries. Infinity if there can be none such. */
   readonly sequence: number | "latest";
+  /** The sequence that was asked for, if it is above every possible one. */
+  readonly beyond?: bigint;
   /** The first 8 bytes of that entry's content hash, if the reader knows them. */
   readonly hashPrefix?: Uint8Array;
 }
@@ -31,6 +30,13 @@ export function encodeResumeToken(sequence: number, contentHash: Hash | undefine
   new DataView(token.buffer).setBigUint64(0, BigInt(sequence));
   token.set(prefixOf(contentHash), 8);
   return token;
+}
+
+/** Returns the cursor of a bare sequence below 2^64, where 2^64−1 is "latest". */
+export function sequenceCursor(sequence: bigint): Cursor {
+  if (sequence === uint64Max) return { sequence: "latest" };
+  if (sequence <= BigInt(limits.sequenceMax)) return { sequence: Number(sequence) };
+  return { sequence: Number.POSITIVE_INFINITY, beyond: sequence };
 }
 
 /** Parses a resume token. Throws INVALID_ARGUMENT naming `field`. */
@@ -70,7 +76,7 @@ function parsed(text: string): Cursor | undefined {
   const sequence = BigInt(digits);
   if (prefix !== undefined) return entryCursor(sequence, unhex(prefix));
   if (sequence > uint64Max) return undefined;
-  return { sequence: sequence === uint64Max ? "latest" : Number(sequence) };
+  return sequenceCursor(sequence);
 }
 
 /** Returns a cursor with a hash; before the first entry there is none, and its bytes are zero. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Cursor, parseResumeToken } from "../core/cursor.ts";
+import { type Cursor, parseResumeToken, sequenceCursor } from "../core/cursor.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
@@ -246,8 +246,7 @@ export class Ledger {
 /** Returns the cursor a watch request names: its resume token, or its sequence, which 2^64-1 makes the newest. */
 export function watchCursor(fromSequence: bigint, resumeToken: Uint8Array): Cursor {
   if (resumeToken.length > 0) return parseResumeToken(resumeToken, "resume_token");
-  if (fromSequence === 2n ** 64n - 1n) return { sequence: "latest" };
-  return { sequence: Number(fromSequence) };
+  return sequenceCursor(fromSequence);
 }
 
 function checkCopies({ minCopies }: Copies): void {

@@ -84,7 +84,7 @@ export class Reader {
   async resolve(state: ContextState, cursor: Cursor): Promise<number> {
     const latest = state.head?.latest ?? 0;
     if (cursor.sequence === "latest") return latest;
-    if (cursor.sequence > latest) throw aboveHead(cursor.sequence, latest);
+    if (cursor.sequence > latest) throw aboveHead(cursor.beyond ?? cursor.sequence, latest);
     if (cursor.sequence > 0 && cursor.hashPrefix !== undefined && !(await this.#holds(state, cursor.sequence, cursor.hashPrefix))) {
       throw new LedgerError("ABORTED", `the entry at sequence ${cursor.sequence} is not the one of the cursor`, {
         reason: "HISTORY_REPLACED",

@@ -10,7 +10,7 @@ export function createZstd(): Zstd {
     decompress(frame, bounds) {
       checkZstdFrame(frame, bounds);
       // Bun's own function has no bound for a frame that does not declare its size.
-      const plain = zlib.zstdDecompressSync(frame, { maxOutputLength: bounds.plainBytes });
+      const plain = zlib.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, bounds.plainBytes) });
       if (plain.length === bounds.plainBytes) return plain;
       throw new RangeError(`zstd frame holds ${plain.length} bytes, not ${bounds.plainBytes}`);
     },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
-import { encodeResumeToken, formatEventId, parseEventId, parseResumeToken } from "../../src/core/cursor.ts";
+import { type Cursor, encodeResumeToken, formatEventId, parseEventId, parseResumeToken } from "../../src/core/cursor.ts";
 import { LedgerError } from "../../src/core/errors.ts";
 import { hex, unhex } from "../../src/core/hex.ts";
 
@@ -72,17 +72,17 @@ describe("event ids", () => {
     );
   });
 
-  const bare: [text: string, sequence: number | "latest"][] = [
-    ["0", 0],
-    ["1", 1],
-    ["9007199254740991", 2 ** 53 - 1],
-    ["9007199254740993", 2 ** 53],
-    ["18446744073709551614", 2 ** 64],
-    ["18446744073709551615", "latest"],
-    ["0-0000000000000000", 0],
+  const bare: [text: string, cursor: Cursor][] = [
+    ["0", { sequence: 0 }],
+    ["1", { sequence: 1 }],
+    ["9007199254740991", { sequence: 2 ** 53 - 1 }],
+    ["9007199254740993", { sequence: Number.POSITIVE_INFINITY, beyond: 2n ** 53n + 1n }],
+    ["18446744073709551614", { sequence: Number.POSITIVE_INFINITY, beyond: 2n ** 64n - 2n }],
+    ["18446744073709551615", { sequence: "latest" }],
+    ["0-0000000000000000", { sequence: 0 }],
   ];
-  test.each(bare)("parseEventId() reads %s without a hash", (text, sequence) => {
-    expect(parseEventId(text, "the_field")).toEqual({ sequence });
+  test.each(bare)("parseEventId() reads %s without a hash", (text, cursor) => {
+    expect(parseEventId(text, "the_field")).toEqual(cursor);
   });
 
   test.each([

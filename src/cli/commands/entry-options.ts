@@ -1,5 +1,8 @@
 import { type Command, Option } from "commander";
-import { type EntryFormat, entryFormats } from "../render/entry-format.ts";
+
+/** How entries are written: for people, as ProtoJSON lines, or as nothing but their payloads. */
+export const entryFormats = ["text", "json", "raw"] as const;
+export type EntryFormat = (typeof entryFormats)[number];
 
 export interface EntryOptions {
   readonly key?: string;

@@ -2,12 +2,11 @@ import { Command, Option } from "commander";
 import { limits } from "../../core/limits.ts";
 import type { CliIo } from "../cli-io.ts";
 import { count, wholeNumber } from "../read/whole-number.ts";
-import { EntryPrinter } from "../render/entry-printer.ts";
 import { type SessionOptions, withSession } from "../session.ts";
-import { addEntryOptions, chosenFormat, type EntryOptions } from "./entry-options.ts";
+import { addEntryOptions, type EntryOptions } from "./entry-options.ts";
 import { addServerOptions } from "./server-options.ts";
 
-interface GetOptions extends SessionOptions, EntryOptions {
+export interface GetOptions extends SessionOptions, EntryOptions {
   readonly json?: boolean;
   readonly after: bigint;
   readonly limit?: number;
@@ -35,18 +34,7 @@ export function getCommand(io: CliIo): Command {
     .option("-n, --limit <N>", "at most this many entries", count);
   addServerOptions(addEntryOptions(command)).addHelpText("after", examples);
   return command.action(async (context: string, options: GetOptions) => {
-    await withSession(io, options, async ({ client, signal }) => {
-      const printer = new EntryPrinter(io.stdout, chosenFormat(options));
-      const { after, limit, key } = options;
-      // -n 0 asks for nothing, where the protocol's 0 asks for everything.
-      const range = {
-        after,
-        signal,
-        ...(limit === undefined ? {} : { limit }),
-        ...(key === undefined ? {} : { key }),
-      };
-      for await (const entry of client.get(context, range)) await printer.print(entry);
-      await printer.flush();
-    });
+    const { getEntries } = await import("../run/get-entries.ts");
+    await withSession(io, options, (session) => getEntries(session, context, options));
   });
 }

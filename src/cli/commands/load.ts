@@ -27,7 +27,7 @@ export function loadCommand(io: CliIo): Command {
     .option("--allow-unverified", "accept a snapshot of the first format, which carries no root");
   addServerOptions(command).addHelpText("after", examples);
   return command.action(async (context: string, file: string, options: LoadOptions) => {
-    const { loadSnapshot } = await import("../load-snapshot.ts");
+    const { loadSnapshot } = await import("../run/load-snapshot.ts");
     await withSession(io, options, (session) => loadSnapshot(session, { contextId: context, file, options }));
   });
 }

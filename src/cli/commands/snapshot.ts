@@ -26,7 +26,7 @@ export function snapshotCommand(io: CliIo): Command {
     if (options.output === "-" && io.stdout.isTerminal) {
       throw new UsageError("a snapshot is binary and standard output is a terminal: use -o FILE, or a pipe");
     }
-    const { saveSnapshot } = await import("../save-snapshot.ts");
+    const { saveSnapshot } = await import("../run/save-snapshot.ts");
     await withSession(io, options, (session) => saveSnapshot(session, context, options));
   });
 }

@@ -1,13 +1,10 @@
 import { toJsonString } from "@bufbuild/protobuf";
 import { encodeUtf8 } from "../../core/utf8.ts";
 import { type Entry, EntrySchema } from "../../gen/converge/context/v1/context_pb.ts";
+import type { EntryFormat } from "../commands/entry-options.ts";
 import { escapeText } from "./escape.ts";
 import { payloadText } from "./payload-text.ts";
 import { timeText } from "./time-text.ts";
-
-/** How entries are written: for people, as ProtoJSON lines, or as nothing but their payloads. */
-export const entryFormats = ["text", "json", "raw"] as const;
-export type EntryFormat = (typeof entryFormats)[number];
 
 /** Returns the bytes that stand for an entry on standard output. */
 export function formatEntry(entry: Entry, format: EntryFormat): Uint8Array {

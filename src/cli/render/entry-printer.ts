@@ -1,6 +1,7 @@
 import type { Entry } from "../../gen/converge/context/v1/context_pb.ts";
 import type { Sink } from "../cli-io.ts";
-import { type EntryFormat, formatEntry } from "./entry-format.ts";
+import type { EntryFormat } from "../commands/entry-options.ts";
+import { formatEntry } from "./entry-format.ts";
 
 const bufferBytes = 64 * 1024;
 

@@ -35,5 +35,19 @@ export function isGone(stream: ServerHttp2Stream): boolean {
 
 /** Returns the trailers that carry an error with its details. */
 export function errorTrailers(error: ConnectError): OutgoingHttpHeaders {
-  return Object.fromEntries(setTrailerStatus(new Headers(), error));
+  const trailers = setTrailerStatus(new Headers(), error);
+  spellMessage(trailers);
+  return Object.fromEntries(trailers);
+}
+
+/**
+ * Spells grpc-message as the specification asks: only bytes outside of printable ASCII, and the percent sign, are
+ * percent-encoded. Connect encodes more, and some clients leave a part of that encoded.
+ * [gRPC over HTTP2, Percent-Encoded](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)
+ */
+export function spellMessage(trailers: Headers): void {
+  const message = trailers.get("grpc-message");
+  if (message === null) return;
+  const encoded = decodeURIComponent(message).replace(/[^ -$&-~]+/g, (part) => encodeURIComponent(part));
+  trailers.set("grpc-message", encoded);
 }

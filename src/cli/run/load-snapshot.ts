@@ -8,11 +8,11 @@ import {
   LoadStreamRequestSchema,
   type LoadStreamResponse,
   LoadStreamResponseSchema,
-} from "../gen/converge/ledger/v1/ledger_pb.ts";
-import type { LoadOptions } from "./commands/load.ts";
-import { readInput } from "./read/input.ts";
-import { Progress } from "./render/progress.ts";
-import type { Session } from "./session.ts";
+} from "../../gen/converge/ledger/v1/ledger_pb.ts";
+import type { LoadOptions } from "../commands/load.ts";
+import { readInput } from "../read/input.ts";
+import { Progress } from "../render/progress.ts";
+import type { Session } from "../session.ts";
 
 export interface LoadSnapshot {
   readonly contextId: string;

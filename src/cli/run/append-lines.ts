@@ -1,10 +1,10 @@
 import { toJsonString } from "@bufbuild/protobuf";
-import { limits } from "../core/limits.ts";
-import { type Receipt, ReceiptSchema } from "../gen/converge/ledger/v1/ledger_pb.ts";
-import { parseEntryLine } from "./read/entry-line.ts";
-import { LineQueue, type ReadLine } from "./read/line-queue.ts";
-import { readLines } from "./read/lines.ts";
-import type { Session } from "./session.ts";
+import { limits } from "../../core/limits.ts";
+import { type Receipt, ReceiptSchema } from "../../gen/converge/ledger/v1/ledger_pb.ts";
+import { parseEntryLine } from "../read/entry-line.ts";
+import { LineQueue, type ReadLine } from "../read/line-queue.ts";
+import { readLines } from "../read/lines.ts";
+import type { Session } from "../session.ts";
 
 export interface AppendLines {
   readonly contextId: string;

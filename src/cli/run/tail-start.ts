@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { LedgerClient } from "../client/ledger-client.ts";
+import type { LedgerClient } from "../../client/ledger-client.ts";
 
 /** Returns a context's newest sequence, 0 if it has no entries. */
 export async function latestSequence(

@@ -1,11 +1,11 @@
 import { toJson } from "@bufbuild/protobuf";
-import { hex } from "../core/hex.ts";
-import { type SnapshotSummary, SnapshotSummarySchema } from "../gen/converge/ledger/v1/ledger_pb.ts";
-import type { SnapshotOptions } from "./commands/snapshot.ts";
+import { hex } from "../../core/hex.ts";
+import { type SnapshotSummary, SnapshotSummarySchema } from "../../gen/converge/ledger/v1/ledger_pb.ts";
+import type { SnapshotOptions } from "../commands/snapshot.ts";
 import { NewFile } from "./new-file.ts";
-import { Progress } from "./render/progress.ts";
-import { sizeText } from "./render/size-text.ts";
-import type { Session } from "./session.ts";
+import { Progress } from "../render/progress.ts";
+import { sizeText } from "../render/size-text.ts";
+import type { Session } from "../session.ts";
 
 /** Copies a context to a file, which appears under its name only when it is complete, or to standard output. */
 export async function saveSnapshot(
