@@ -81,7 +81,8 @@ function announce(config: ServerConfig, server: Server): void {
 function createProcessLog({ logLevel, logFormat }: ServerConfig): Log {
   const isTerminal = process.stderr.isTTY === true;
   const style = logStyle({ format: logFormat, isTerminal, noColor: process.env["NO_COLOR"] });
-  const dropped = (count: number): string => `${count} log lines were dropped: nobody reads them fast enough\n`;
+  const dropped = (count: number): string =>
+    `${count} log lines were dropped: nobody reads them fast enough\n`;
   return createLog({ ...style, level: logLevel, write: lineOutput(Bun.stderr.writer(), dropped) });
 }
 

@@ -32,11 +32,18 @@ export function uuidV7(unixMs: number, random: Uint8Array, offset: number): stri
 /** Returns the id that an idempotency key gives an entry of a context. */
 export function idempotentId(contextId: string, idempotencyKey: string, hasher: Hasher): string {
   const writer = new ByteWriter(idempotencyHeader.length + 2048);
-  return hex(hasher.sha256(writer.raw(idempotencyHeader).text(contextId).text(idempotencyKey).view()).subarray(0, 16));
+  return hex(
+    hasher.sha256(writer.raw(idempotencyHeader).text(contextId).text(idempotencyKey).view()).subarray(0, 16),
+  );
 }
 
 /** Returns the id of an entry loaded under another context id than its own. */
-export function copiedId(targetContextId: string, sourceContextId: string, sourceId: string, hasher: Hasher): string {
+export function copiedId(
+  targetContextId: string,
+  sourceContextId: string,
+  sourceId: string,
+  hasher: Hasher,
+): string {
   const writer = new ByteWriter(copyHeader.length + 4096);
   writer.raw(copyHeader).text(targetContextId).text(sourceContextId).text(sourceId);
   return hex(hasher.sha256(writer.view()).subarray(0, 16));

@@ -14,7 +14,15 @@ import { decodeUtf8, utf8Length, writeUtf8 } from "./utf8.ts";
 /** Bytes that {@link writeContentHashField} takes: tag, length, 32 bytes. */
 export const contentHashFieldBytes = 34;
 
-const tag = { id: 0x0a, key: 0x12, payload: 0x1a, sequence: 0x20, appendedAtNs: 0x28, metadata: 0x32, lamport: 0x38 };
+const tag = {
+  id: 0x0a,
+  key: 0x12,
+  payload: 0x1a,
+  sequence: 0x20,
+  appendedAtNs: 0x28,
+  metadata: 0x32,
+  lamport: 0x38,
+};
 const contentHashTag = 0x42;
 
 /** Returns fields 1 to 7 of an entry in a fresh array. */
@@ -132,7 +140,8 @@ class Reader {
 
   varint(): number {
     const value = this.varint64();
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError("integer in a stored entry is too large");
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw new RangeError("integer in a stored entry is too large");
     return Number(value);
   }
 
@@ -182,7 +191,13 @@ function lengthPrefixed(length: number): number {
   return varintSize(length) + length;
 }
 
-function writeText(target: Uint8Array, offset: number, fieldTag: number, text: string, length: number): number {
+function writeText(
+  target: Uint8Array,
+  offset: number,
+  fieldTag: number,
+  text: string,
+  length: number,
+): number {
   if (length === 0) return offset;
   target[offset] = fieldTag;
   return writeUtf8(target, writeVarint(target, offset + 1, length), text);

@@ -61,20 +61,31 @@ export function checkAppend(input: AppendInput): CheckedInput {
     );
   }
   if (receivedLamport < 0n || receivedLamport > limits.lamportMax) {
-    throw new LedgerError("INVALID_ARGUMENT", `received_lamport ${receivedLamport} is not between 0 and 2^62`, {
-      reason: "RECEIVED_LAMPORT_OUT_OF_RANGE",
-      field: "received_lamport",
-      value: receivedLamport,
-      limit: limits.lamportMax,
-      remedy: "send the Lamport time of an entry you received",
-    });
+    throw new LedgerError(
+      "INVALID_ARGUMENT",
+      `received_lamport ${receivedLamport} is not between 0 and 2^62`,
+      {
+        reason: "RECEIVED_LAMPORT_OUT_OF_RANGE",
+        field: "received_lamport",
+        value: receivedLamport,
+        limit: limits.lamportMax,
+        remedy: "send the Lamport time of an entry you received",
+      },
+    );
   }
   if (idempotencyKey !== "") {
     const idempotencyKeyBytes = checkText("idempotency_key", idempotencyKey);
     checkSize("idempotency_key", idempotencyKeyBytes, limits.idempotencyKeyBytesMax);
   }
   const { metadata, bytes } = checkMetadata(input.metadata);
-  return { key, payload, metadata, receivedLamport, idempotencyKey, bytes: payload.length + keyBytes + bytes };
+  return {
+    key,
+    payload,
+    metadata,
+    receivedLamport,
+    idempotencyKey,
+    bytes: payload.length + keyBytes + bytes,
+  };
 }
 
 /** Throws INVALID_ARGUMENT or RESOURCE_EXHAUSTED unless the inputs fit one batch. */
@@ -88,10 +99,12 @@ export function checkBatch(inputs: readonly CheckedInput[]): void {
       remedy: "send at least one entry",
     });
   }
-  if (inputs.length > limits.batchEntriesMax) throw batchTooLarge(`has ${inputs.length} entries`, inputs.length, limits.batchEntriesMax);
+  if (inputs.length > limits.batchEntriesMax)
+    throw batchTooLarge(`has ${inputs.length} entries`, inputs.length, limits.batchEntriesMax);
   let bytes = 0;
   for (const input of inputs) bytes += input.bytes;
-  if (bytes > limits.batchBytesMax) throw batchTooLarge(`holds ${bytes} bytes of payloads, keys and metadata`, bytes, limits.batchBytesMax);
+  if (bytes > limits.batchBytesMax)
+    throw batchTooLarge(`holds ${bytes} bytes of payloads, keys and metadata`, bytes, limits.batchBytesMax);
 }
 
 /** Returns the size of a key filter. Throws INVALID_ARGUMENT if no entry can have this key. */
@@ -126,12 +139,16 @@ function checkName(field: "context_id" | "key", text: string, bytesMax: number):
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i);
     if (unit >= 0x20 && (unit < 0x7f || unit > 0x9f)) continue;
-    throw new LedgerError("INVALID_ARGUMENT", `${field} has a control character, U+${unit.toString(16).padStart(4, "0").toUpperCase()}, at character ${i + 1}`, {
-      reason: `${field.toUpperCase()}_CONTROL_CHARACTER`,
-      field,
-      value: `U+${unit.toString(16).padStart(4, "0").toUpperCase()}`,
-      remedy: "remove U+0000 to U+001F and U+007F to U+009F",
-    });
+    throw new LedgerError(
+      "INVALID_ARGUMENT",
+      `${field} has a control character, U+${unit.toString(16).padStart(4, "0").toUpperCase()}, at character ${i + 1}`,
+      {
+        reason: `${field.toUpperCase()}_CONTROL_CHARACTER`,
+        field,
+        value: `U+${unit.toString(16).padStart(4, "0").toUpperCase()}`,
+        remedy: "remove U+0000 to U+001F and U+007F to U+009F",
+      },
+    );
   }
   return bytes;
 }
@@ -141,23 +158,31 @@ function checkMetadata(pairs: Iterable<readonly [string, string]>): { metadata: 
   const byName = new Map<string, string>(pairs);
   if (byName.size === 0) return noneChecked;
   if (byName.size > limits.metadataPairsMax) {
-    throw new LedgerError("INVALID_ARGUMENT", `metadata has ${byName.size} pairs, more than ${limits.metadataPairsMax}`, {
-      reason: "METADATA_TOO_MANY_PAIRS",
-      field: "metadata",
-      value: byName.size,
-      limit: limits.metadataPairsMax,
-      remedy: "put the data into the payload",
-    });
+    throw new LedgerError(
+      "INVALID_ARGUMENT",
+      `metadata has ${byName.size} pairs, more than ${limits.metadataPairsMax}`,
+      {
+        reason: "METADATA_TOO_MANY_PAIRS",
+        field: "metadata",
+        value: byName.size,
+        limit: limits.metadataPairsMax,
+        remedy: "put the data into the payload",
+      },
+    );
   }
   let bytes = 0;
   for (const [name, value] of byName) {
     if (name.startsWith("converge-ledger/")) {
-      throw new LedgerError("INVALID_ARGUMENT", `metadata name ${quote(name)} begins with "converge-ledger/", which is reserved`, {
-        reason: "METADATA_NAME_RESERVED",
-        field: "metadata",
-        value: name,
-        remedy: "choose another name",
-      });
+      throw new LedgerError(
+        "INVALID_ARGUMENT",
+        `metadata name ${quote(name)} begins with "converge-ledger/", which is reserved`,
+        {
+          reason: "METADATA_NAME_RESERVED",
+          field: "metadata",
+          value: name,
+          remedy: "choose another name",
+        },
+      );
     }
     bytes += checkText("metadata", name) + checkText("metadata", value);
   }

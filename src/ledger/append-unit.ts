@@ -183,12 +183,17 @@ function markRepeated(slots: readonly Slot[]): Slot[] {
   });
 }
 
-function checkSameContent(entry: Pick<Entry, "key" | "payload" | "metadata"> & { sequence?: number }, input: CheckedInput): void {
+function checkSameContent(
+  entry: Pick<Entry, "key" | "payload" | "metadata"> & { sequence?: number },
+  input: CheckedInput,
+): void {
   const same =
     entry.key === input.key &&
     sameBytes(entry.payload, input.payload) &&
     entry.metadata.length === input.metadata.length &&
-    entry.metadata.every(([name, value], i) => name === input.metadata[i]?.[0] && value === input.metadata[i]?.[1]);
+    entry.metadata.every(
+      ([name, value], i) => name === input.metadata[i]?.[0] && value === input.metadata[i]?.[1],
+    );
   if (same) return;
   throw new LedgerError(
     "ALREADY_EXISTS",

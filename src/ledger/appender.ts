@@ -79,12 +79,14 @@ export class Appender {
 
   async #admitGroup(state: ContextState, group: readonly Waiting[]): Promise<void> {
     const ids = new Set<string>();
-    for (const { inputs } of group) for (const input of inputs) if (hasIdempotencyKey(input)) ids.add(this.#idOf(state, input));
+    for (const { inputs } of group)
+      for (const input of inputs) if (hasIdempotencyKey(input)) ids.add(this.#idOf(state, input));
     // Ids that are pending now, and committed by the time they are looked at, are found by the
     // reservation; ids committed before are found in the store.
     const pending = new Map(state.pendingIds);
     const { head } = state;
-    const stored = head === undefined || ids.size === 0 ? new Map() : await this.#store.findByIds(head.log, [...ids]);
+    const stored =
+      head === undefined || ids.size === 0 ? new Map() : await this.#store.findByIds(head.log, [...ids]);
     for (const waiting of group) {
       try {
         const slots = waiting.inputs.some(hasIdempotencyKey)
@@ -106,9 +108,15 @@ export class Appender {
     }
   }
 
-  #enqueue(state: ContextState, { inputs, resolve, reject }: Waiting, slots: readonly Slot[] | undefined): void {
+  #enqueue(
+    state: ContextState,
+    { inputs, resolve, reject }: Waiting,
+    slots: readonly Slot[] | undefined,
+  ): void {
     try {
-      this.#committer.enqueue(new AppendUnit({ state, inputs, slots, origin: this.#origin, resolve, reject }));
+      this.#committer.enqueue(
+        new AppendUnit({ state, inputs, slots, origin: this.#origin, resolve, reject }),
+      );
     } catch (error) {
       reject(fromStoreError(error));
     }

@@ -146,7 +146,8 @@ export class Committer {
       const syncSeconds = outcome.syncMicros / 1e6;
       this.#observer.measured({ entries: commit.rows.length, bytes, syncSeconds, totalSeconds });
     } catch (cause) {
-      const written = cause instanceof StoreError && cause.failure === "unknown" && (await this.#wasWritten(changes));
+      const written =
+        cause instanceof StoreError && cause.failure === "unknown" && (await this.#wasWritten(changes));
       if (!written) return fromStoreError(cause);
     }
     for (const [state, change] of changes) this.#advance(state, change);
@@ -157,7 +158,8 @@ export class Committer {
   #advance(state: ContextState, { to, rows }: Change): void {
     const before = state.head;
     state.head = to;
-    const follows = (before === undefined || before.log === to.log) && rows.length === to.latest - (before?.latest ?? 0);
+    const follows =
+      (before === undefined || before.log === to.log) && rows.length === to.latest - (before?.latest ?? 0);
     this.#observer.advanced(state, follows ? rows : []);
   }
 
@@ -167,7 +169,10 @@ export class Committer {
     for (;;) {
       try {
         await this.#reload(changes);
-        return changes.size > 0 && [...changes].every(([{ head }, { to }]) => head?.latest === to.latest && head.log === to.log);
+        return (
+          changes.size > 0 &&
+          [...changes].every(([{ head }, { to }]) => head?.latest === to.latest && head.log === to.log)
+        );
       } catch (error) {
         if (!(error instanceof StoreError) || this.#clock.monotonicMs() >= giveUpMs) return false;
       }
@@ -228,13 +233,17 @@ function gather(batch: readonly Unit[]): { commit: Commit; changes: Changes } {
 }
 
 function overloaded(entries: number, bytes: number): LedgerError {
-  return new LedgerError("UNAVAILABLE", `the server has ${entries} entries (${bytes} bytes) waiting for the disk`, {
-    reason: "OVERLOADED",
-    value: entries,
-    limit: limits.queuedEntriesMax,
-    remedy: "retry later with the same idempotency_key",
-    retryAfterMs: 200,
-  });
+  return new LedgerError(
+    "UNAVAILABLE",
+    `the server has ${entries} entries (${bytes} bytes) waiting for the disk`,
+    {
+      reason: "OVERLOADED",
+      value: entries,
+      limit: limits.queuedEntriesMax,
+      remedy: "retry later with the same idempotency_key",
+      retryAfterMs: 200,
+    },
+  );
 }
 
 function headMoved(contextId: string): LedgerError {

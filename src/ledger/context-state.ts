@@ -75,10 +75,19 @@ export class ContextState {
  * nothing, if an input has a Lamport time out of range or the context is full. Cost: two SHA-256
  * of the payload and the record per entry.
  */
-export function planEntries(state: ContextState, inputs: readonly CheckedInput[], origin: Origin): PlannedEntry[] {
+export function planEntries(
+  state: ContextState,
+  inputs: readonly CheckedInput[],
+  origin: Origin,
+): PlannedEntry[] {
   const nowNs = origin.clock.nowNs();
   const before = state.planned;
-  let { latest, lamport, appendedAtNs, bytes } = before ?? { latest: 0, lamport: 0n, appendedAtNs: 0n, bytes: 0 };
+  let { latest, lamport, appendedAtNs, bytes } = before ?? {
+    latest: 0,
+    lamport: 0n,
+    appendedAtNs: 0n,
+    bytes: 0,
+  };
   const entries: PlannedEntry[] = [];
   for (const input of inputs) {
     latest += 1;
@@ -94,7 +103,18 @@ export function planEntries(state: ContextState, inputs: readonly CheckedInput[]
     const entry: Entry = { id, key, payload, sequence: latest, appendedAtNs, metadata, lamport };
     const hash = contentHash(state.id, entry, origin.hasher);
     const wire = encodeEntry(entry);
-    entries.push({ sequence: latest, id, key, appendedAtNs, lamport, contentHash: hash, wire, payload, metadata, idempotent });
+    entries.push({
+      sequence: latest,
+      id,
+      key,
+      appendedAtNs,
+      lamport,
+      contentHash: hash,
+      wire,
+      payload,
+      metadata,
+      idempotent,
+    });
   }
   if (entries.length === 0) return entries;
   state.planned = {

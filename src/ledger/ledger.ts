@@ -114,7 +114,8 @@ export class Ledger {
     const checked = checkAppend(input);
     checkCopies(copies);
     const [appended] = await this.#appender.append(contextId, [checked]);
-    if (appended === undefined) throw new LedgerError("INTERNAL", "an append had no answer", { reason: "INTERNAL" });
+    if (appended === undefined)
+      throw new LedgerError("INTERNAL", "an append had no answer", { reason: "INTERNAL" });
     return appended;
   }
 
@@ -153,7 +154,8 @@ export class Ledger {
     try {
       cursor = await this.#reader.resolve(state, request.from);
     } catch (error) {
-      if (!request.resets || !(error instanceof LedgerError) || error.facts.reason !== "HISTORY_REPLACED") throw fromStoreError(error);
+      if (!request.resets || !(error instanceof LedgerError) || error.facts.reason !== "HISTORY_REPLACED")
+        throw fromStoreError(error);
       cursor = error.facts.sequence ?? 0;
       reset = true;
     }
@@ -164,17 +166,23 @@ export class Ledger {
   }
 
   /** Lists contexts in the byte order of their ids. */
-  async list(range: ListRange): Promise<{ readonly contexts: readonly ContextInfo[]; readonly more: boolean }> {
+  async list(
+    range: ListRange,
+  ): Promise<{ readonly contexts: readonly ContextInfo[]; readonly more: boolean }> {
     checkText("prefix", range.prefix);
     checkText("start_after", range.startAfter);
     if (range.limit > limits.listContextsMax) {
-      throw new LedgerError("INVALID_ARGUMENT", `limit is ${range.limit}, more than ${limits.listContextsMax}`, {
-        reason: "LIMIT_TOO_LARGE",
-        field: "limit",
-        value: range.limit,
-        limit: limits.listContextsMax,
-        remedy: "ask for less and continue with start_after",
-      });
+      throw new LedgerError(
+        "INVALID_ARGUMENT",
+        `limit is ${range.limit}, more than ${limits.listContextsMax}`,
+        {
+          reason: "LIMIT_TOO_LARGE",
+          field: "limit",
+          value: range.limit,
+          limit: limits.listContextsMax,
+          remedy: "ask for less and continue with start_after",
+        },
+      );
     }
     const limit = range.limit === 0 ? limits.listContextsDefault : range.limit;
     try {
@@ -261,13 +269,17 @@ function checkCopies({ minCopies }: Copies): void {
 }
 
 function checkBatchSize(entries: number): void {
-  throw new LedgerError("RESOURCE_EXHAUSTED", `the batch has ${entries} entries, more than ${limits.batchEntriesMax}`, {
-    reason: "BATCH_TOO_LARGE",
-    field: "entries",
-    value: entries,
-    limit: limits.batchEntriesMax,
-    remedy: "send several batches",
-  });
+  throw new LedgerError(
+    "RESOURCE_EXHAUSTED",
+    `the batch has ${entries} entries, more than ${limits.batchEntriesMax}`,
+    {
+      reason: "BATCH_TOO_LARGE",
+      field: "entries",
+      value: entries,
+      limit: limits.batchEntriesMax,
+      remedy: "send several batches",
+    },
+  );
 }
 
 function checkHeartbeat(heartbeatMs: number): void {

@@ -96,7 +96,8 @@ class Load {
 
   async run(chunks: AsyncIterable<Uint8Array>): Promise<LoadResult> {
     const { clock, hasher, zstd } = this.#parts;
-    const expected = this.#input.expectedRoot === "" ? undefined : parseExpectedRoot(this.#input.expectedRoot);
+    const expected =
+      this.#input.expectedRoot === "" ? undefined : parseExpectedRoot(this.#input.expectedRoot);
     const reader = createSnapshotReader({ hasher, zstd });
     try {
       for await (const chunk of chunks) {
@@ -183,7 +184,8 @@ class Load {
   /** Makes the staged entries the context's; returns how many are new. */
   async #publish(): Promise<number> {
     const { failIfExists, contextId } = this.#input;
-    if (failIfExists && this.#state.planned !== undefined) throw alreadyExists(contextId, this.#state.planned.latest);
+    if (failIfExists && this.#state.planned !== undefined)
+      throw alreadyExists(contextId, this.#state.planned.latest);
     if (this.#differsAt !== undefined) throw differs(contextId, this.#differsAt);
     if (this.#staging === undefined) return 0;
     const staged = await this.#staging.flush();
@@ -194,7 +196,8 @@ class Load {
           state: this.#state,
           base: this.#base,
           to: { ...staged, createdAtNs: this.#base?.createdAtNs ?? clock.nowNs() },
-          refuse: (planned) => (failIfExists ? alreadyExists(contextId, planned?.latest ?? 0) : headMoved(contextId)),
+          refuse: (planned) =>
+            failIfExists ? alreadyExists(contextId, planned?.latest ?? 0) : headMoved(contextId),
           resolve,
           reject,
         }),

@@ -58,7 +58,12 @@ export class Reader {
           ? Number(input.afterSequence < BigInt(through) ? input.afterSequence : through)
           : await this.resolve(state, parseResumeToken(input.resumeToken, "resume_token"));
       const { entries, more } = await this.#collect(state, input, after, through);
-      return { entries, latestSequence: through, more, resumeToken: await this.#tokenAfter(state, entries, after, through, more) };
+      return {
+        entries,
+        latestSequence: through,
+        more,
+        resumeToken: await this.#tokenAfter(state, entries, after, through, more),
+      };
     } catch (error) {
       throw fromStoreError(error);
     }
@@ -85,20 +90,33 @@ export class Reader {
     const latest = state.head?.latest ?? 0;
     if (cursor.sequence === "latest") return latest;
     if (cursor.sequence > latest) throw aboveHead(cursor.beyond ?? cursor.sequence, latest);
-    if (cursor.sequence > 0 && cursor.hashPrefix !== undefined && !(await this.#holds(state, cursor.sequence, cursor.hashPrefix))) {
-      throw new LedgerError("ABORTED", `the entry at sequence ${cursor.sequence} is not the one of the cursor`, {
-        reason: "HISTORY_REPLACED",
-        field: "resume_token",
-        value: cursor.sequence,
-        sequence: 0,
-        remedy: "read the context from sequence 0",
-      });
+    if (
+      cursor.sequence > 0 &&
+      cursor.hashPrefix !== undefined &&
+      !(await this.#holds(state, cursor.sequence, cursor.hashPrefix))
+    ) {
+      throw new LedgerError(
+        "ABORTED",
+        `the entry at sequence ${cursor.sequence} is not the one of the cursor`,
+        {
+          reason: "HISTORY_REPLACED",
+          field: "resume_token",
+          value: cursor.sequence,
+          sequence: 0,
+          remedy: "read the context from sequence 0",
+        },
+      );
     }
     return cursor.sequence;
   }
 
   async #holds(state: ContextState, sequence: number, hashPrefix: Uint8Array): Promise<boolean> {
-    const [entry] = await this.page(state, { after: sequence - 1, through: sequence, entriesMax: 1, bytesMax: 1 });
+    const [entry] = await this.page(state, {
+      after: sequence - 1,
+      through: sequence,
+      entriesMax: 1,
+      bytesMax: 1,
+    });
     return entry !== undefined && hashPrefix.every((byte, i) => byte === entry.contentHash[i]);
   }
 
@@ -148,13 +166,21 @@ export class Reader {
     if (last !== undefined) return encodeResumeToken(last.sequence, last.contentHash);
     const sequence = more ? after : Math.min(after, through);
     if (sequence === 0) return encodeResumeToken(0, undefined);
-    const [entry] = await this.page(state, { after: sequence - 1, through: sequence, entriesMax: 1, bytesMax: 1 });
+    const [entry] = await this.page(state, {
+      after: sequence - 1,
+      through: sequence,
+      entriesMax: 1,
+      bytesMax: 1,
+    });
     return encodeResumeToken(sequence, entry?.contentHash);
   }
 }
 
 /** Throws DATA_LOSS if a row between the committed ones is missing. */
-function checkConsecutive(entries: readonly StoredEntry[], { after, through }: { after: number; through: number }): void {
+function checkConsecutive(
+  entries: readonly StoredEntry[],
+  { after, through }: { after: number; through: number },
+): void {
   let expected = after + 1;
   for (const { sequence } of entries) {
     if (sequence !== expected) throw missingEntry(expected);
@@ -164,12 +190,16 @@ function checkConsecutive(entries: readonly StoredEntry[], { after, through }: {
 }
 
 function missingEntry(sequence: number): LedgerError {
-  return new LedgerError("DATA_LOSS", `the entry at sequence ${sequence} is missing in the server's storage`, {
-    reason: "ENTRY_MISSING",
-    value: sequence,
-    sequence,
-    remedy: "restore the data directory from a copy",
-  });
+  return new LedgerError(
+    "DATA_LOSS",
+    `the entry at sequence ${sequence} is missing in the server's storage`,
+    {
+      reason: "ENTRY_MISSING",
+      value: sequence,
+      sequence,
+      remedy: "restore the data directory from a copy",
+    },
+  );
 }
 
 /** Returns OUT_OF_RANGE for a cursor beyond the newest entry. */
@@ -198,7 +228,8 @@ function answerTooLarge(contextId: string): LedgerError {
       reason: "ANSWER_TOO_LARGE",
       field: "limit",
       limit: limits.answerBytesMax,
-      remedy: "set max_bytes and continue with resume_token, set limit, or stream with Watch or SnapshotStream",
+      remedy:
+        "set max_bytes and continue with resume_token, set limit, or stream with Watch or SnapshotStream",
     },
   );
 }

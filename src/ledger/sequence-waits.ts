@@ -36,7 +36,9 @@ export class SequenceWaits {
       };
       const wait: Wait = { sequence: Number(sequence), reached: () => settle(resolve) };
       const abort = (): void => settle(() => reject(notReached("CANCELLED", state, sequence)));
-      const cancelTimer = this.#clock.after(waitMsMax, () => settle(() => reject(notReached("DEADLINE_EXCEEDED", state, sequence))));
+      const cancelTimer = this.#clock.after(waitMsMax, () =>
+        settle(() => reject(notReached("DEADLINE_EXCEEDED", state, sequence))),
+      );
       waits.add(wait);
       signal?.addEventListener("abort", abort);
       if (signal?.aborted === true) abort();
@@ -51,14 +53,22 @@ export class SequenceWaits {
   }
 }
 
-function notReached(code: "CANCELLED" | "DEADLINE_EXCEEDED", state: ContextState, sequence: bigint): LedgerError {
+function notReached(
+  code: "CANCELLED" | "DEADLINE_EXCEEDED",
+  state: ContextState,
+  sequence: bigint,
+): LedgerError {
   const latest = state.head?.latest ?? 0;
-  return new LedgerError(code, `the context has not reached min_sequence ${sequence}: its newest is ${latest}`, {
-    reason: "MIN_SEQUENCE_NOT_REACHED",
-    field: "min_sequence",
-    value: sequence,
-    limit: latest,
-    sequence: latest,
-    remedy: "check the context_id and the sequence, or retry",
-  });
+  return new LedgerError(
+    code,
+    `the context has not reached min_sequence ${sequence}: its newest is ${latest}`,
+    {
+      reason: "MIN_SEQUENCE_NOT_REACHED",
+      field: "min_sequence",
+      value: sequence,
+      limit: latest,
+      sequence: latest,
+      remedy: "check the context_id and the sequence, or retry",
+    },
+  );
 }

@@ -9,28 +9,48 @@ export function fromStoreError(cause: unknown): LedgerError {
   }
   switch (cause.failure) {
     case "full":
-      return new LedgerError("RESOURCE_EXHAUSTED", "the server's disk is full; nothing was written", {
-        reason: "DISK_FULL",
-        remedy: "retry when the operator has made space",
-        retryAfterMs: 5000,
-      }, { cause });
+      return new LedgerError(
+        "RESOURCE_EXHAUSTED",
+        "the server's disk is full; nothing was written",
+        {
+          reason: "DISK_FULL",
+          remedy: "retry when the operator has made space",
+          retryAfterMs: 5000,
+        },
+        { cause },
+      );
     case "io":
-      return new LedgerError("UNAVAILABLE", `the server's storage failed: ${cause.message}`, {
-        reason: "STORAGE_FAILED",
-        remedy: "tell the operator, and retry later",
-        retryAfterMs: 5000,
-      }, { cause });
+      return new LedgerError(
+        "UNAVAILABLE",
+        `the server's storage failed: ${cause.message}`,
+        {
+          reason: "STORAGE_FAILED",
+          remedy: "tell the operator, and retry later",
+          retryAfterMs: 5000,
+        },
+        { cause },
+      );
     case "closed":
-      return new LedgerError("UNAVAILABLE", "the server's storage is restarting; nothing was written", {
-        reason: "STORAGE_RESTARTING",
-        remedy: "retry",
-        retryAfterMs: 100,
-      }, { cause });
+      return new LedgerError(
+        "UNAVAILABLE",
+        "the server's storage is restarting; nothing was written",
+        {
+          reason: "STORAGE_RESTARTING",
+          remedy: "retry",
+          retryAfterMs: 100,
+        },
+        { cause },
+      );
     case "unknown":
-      return new LedgerError("UNAVAILABLE", "the server's storage restarted while writing; the outcome is unknown", {
-        reason: "OUTCOME_UNKNOWN",
-        remedy: "retry with the same idempotency_key",
-        retryAfterMs: 100,
-      }, { cause });
+      return new LedgerError(
+        "UNAVAILABLE",
+        "the server's storage restarted while writing; the outcome is unknown",
+        {
+          reason: "OUTCOME_UNKNOWN",
+          remedy: "retry with the same idempotency_key",
+          retryAfterMs: 100,
+        },
+        { cause },
+      );
   }
 }

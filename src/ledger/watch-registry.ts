@@ -41,7 +41,8 @@ export class WatchRegistry {
   /** How many watch, and how many of those have not been sent everything. O(watchers). */
   counts(): { readonly watchers: number; readonly contexts: number; readonly lagging: number } {
     let lagging = 0;
-    for (const { watchers } of this.#groups.values()) for (const watcher of watchers) if (watcher.lagging) lagging += 1;
+    for (const { watchers } of this.#groups.values())
+      for (const watcher of watchers) if (watcher.lagging) lagging += 1;
     return { watchers: this.#watchers, contexts: this.#groups.size, lagging };
   }
 
@@ -94,7 +95,8 @@ export class WatchRegistry {
 
   /** Ends every watch with `error`. */
   endAll(error: LedgerError): void {
-    for (const { watchers } of [...this.#groups.values()]) for (const watcher of [...watchers]) watcher.end(error);
+    for (const { watchers } of [...this.#groups.values()])
+      for (const watcher of [...watchers]) watcher.end(error);
   }
 
   #forget(group: Group, watcher: Watcher): void {

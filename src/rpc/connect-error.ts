@@ -43,12 +43,20 @@ export function deadlineExceeded(): ConnectError {
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   if (!(error instanceof LedgerError)) {
-    return toConnectError(new LedgerError("INTERNAL", "the server made a mistake", { reason: "INTERNAL" }, { cause: error }));
+    return toConnectError(
+      new LedgerError("INTERNAL", "the server made a mistake", { reason: "INTERNAL" }, { cause: error }),
+    );
   }
   const { reason, field, retryAfterMs, ...rest } = error.facts;
   const metadata: Record<string, string> = field === undefined ? {} : { field };
   for (const [name, value] of Object.entries(rest)) metadata[name] = String(value).toWellFormed();
-  const connectError = new ConnectError(error.message.toWellFormed(), codes[error.code], undefined, undefined, error.cause);
+  const connectError = new ConnectError(
+    error.message.toWellFormed(),
+    codes[error.code],
+    undefined,
+    undefined,
+    error.cause,
+  );
   connectError.details.push({ desc: ErrorInfoSchema, value: { reason, domain, metadata } });
   if (field !== undefined && (error.code === "INVALID_ARGUMENT" || error.code === "OUT_OF_RANGE")) {
     const fieldViolations = [{ field, description: error.message.toWellFormed() }];

@@ -107,11 +107,15 @@ function snapshotTooLarge(contextId: string): LedgerError {
 }
 
 function loadTooLarge(bytes: number): LedgerError {
-  return new LedgerError("RESOURCE_EXHAUSTED", `the snapshot is ${bytes} bytes, more than ${limits.answerBytesMax}`, {
-    reason: "SNAPSHOT_TOO_LARGE",
-    field: "snapshot",
-    value: bytes,
-    limit: limits.answerBytesMax,
-    remedy: "use converge.ledger.v1.LedgerService/LoadStream",
-  });
+  return new LedgerError(
+    "RESOURCE_EXHAUSTED",
+    `the snapshot is ${bytes} bytes, more than ${limits.answerBytesMax}`,
+    {
+      reason: "SNAPSHOT_TOO_LARGE",
+      field: "snapshot",
+      value: bytes,
+      limit: limits.answerBytesMax,
+      remedy: "use converge.ledger.v1.LedgerService/LoadStream",
+    },
+  );
 }

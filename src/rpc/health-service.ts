@@ -6,7 +6,10 @@ import { isReady, type Readiness } from "./readiness.ts";
  * grpc.health.v1: the empty service name and every service of this server share one status.
  * [gRPC health checking protocol](https://github.com/grpc/grpc/blob/master/doc/health-checking.md)
  */
-export function createHealthService(readiness: Readiness, names: readonly string[]): ServiceImpl<typeof Health> {
+export function createHealthService(
+  readiness: Readiness,
+  names: readonly string[],
+): ServiceImpl<typeof Health> {
   const known = new Set(["", ...names]);
   const status = (): Status => (isReady(readiness) ? Status.SERVING : Status.NOT_SERVING);
   return {

@@ -68,7 +68,10 @@ export function createLedgerService(ledger: Ledger): ServiceImpl<typeof LedgerSe
   };
 }
 
-async function appendBatch(ledger: Ledger, request: AppendBatchRequest | AppendStreamRequest): Promise<AppendBatchResponse> {
+async function appendBatch(
+  ledger: Ledger,
+  request: AppendBatchRequest | AppendStreamRequest,
+): Promise<AppendBatchResponse> {
   const appended = await ledger.appendBatch(request.contextId, request.entries.map(appendInput), request);
   return create(AppendBatchResponseSchema, { receipts: appended.map(receiptMessage), durability });
 }
@@ -99,7 +102,10 @@ function statusMessage(error: unknown): Status {
   });
 }
 
-async function* chunksOf(first: LoadStreamRequest, rest: AsyncIterator<LoadStreamRequest>): AsyncGenerator<Uint8Array> {
+async function* chunksOf(
+  first: LoadStreamRequest,
+  rest: AsyncIterator<LoadStreamRequest>,
+): AsyncGenerator<Uint8Array> {
   yield checkChunk(first.chunk);
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
     if (next.value.options !== undefined) throw optionsRepeated();
@@ -109,13 +115,17 @@ async function* chunksOf(first: LoadStreamRequest, rest: AsyncIterator<LoadStrea
 
 function checkChunk(chunk: Uint8Array): Uint8Array {
   if (chunk.length <= limits.loadChunkBytesMax) return chunk;
-  throw new LedgerError("RESOURCE_EXHAUSTED", `chunk is ${chunk.length} bytes, more than ${limits.loadChunkBytesMax}`, {
-    reason: "CHUNK_TOO_LARGE",
-    field: "chunk",
-    value: chunk.length,
-    limit: limits.loadChunkBytesMax,
-    remedy: "send smaller chunks",
-  });
+  throw new LedgerError(
+    "RESOURCE_EXHAUSTED",
+    `chunk is ${chunk.length} bytes, more than ${limits.loadChunkBytesMax}`,
+    {
+      reason: "CHUNK_TOO_LARGE",
+      field: "chunk",
+      value: chunk.length,
+      limit: limits.loadChunkBytesMax,
+      remedy: "send smaller chunks",
+    },
+  );
 }
 
 function refuseOverGrpcWeb({ protocolName }: HandlerContext, method: string, instead: string): void {

@@ -9,7 +9,11 @@ import { contentHashFieldBytes, writeContentHashField } from "../core/entry-wire
 import { LedgerError } from "../core/errors.ts";
 import type { AppendInput } from "../core/validate.ts";
 import { type AppendRequest, type Entry, EntrySchema } from "../gen/converge/context/v1/context_pb.ts";
-import type { ContextInfo as ContextInfoMessage, NewEntry, Receipt } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import type {
+  ContextInfo as ContextInfoMessage,
+  NewEntry,
+  Receipt,
+} from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { ContextInfoSchema, ReceiptSchema } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import type { Appended } from "../ledger/append-unit.ts";
 import type { ContextInfo } from "../ledger/ledger.ts";
@@ -30,8 +34,22 @@ export function entryMessage(entry: StoredEntry): Entry {
   return fromBinary(EntrySchema, entryBytes(entry));
 }
 
-export function receiptMessage({ id, sequence, appendedAtNs, lamport, contentHash, duplicate }: Appended): Receipt {
-  return create(ReceiptSchema, { id, sequence: BigInt(sequence), appendedAtNs, lamport, contentHash, duplicate });
+export function receiptMessage({
+  id,
+  sequence,
+  appendedAtNs,
+  lamport,
+  contentHash,
+  duplicate,
+}: Appended): Receipt {
+  return create(ReceiptSchema, {
+    id,
+    sequence: BigInt(sequence),
+    appendedAtNs,
+    lamport,
+    contentHash,
+    duplicate,
+  });
 }
 
 export function appendInput(message: AppendRequest | NewEntry): AppendInput {

@@ -5,7 +5,9 @@ import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { callCode, toConnectError } from "./connect-error.ts";
 
 /** The calls that are measured; health checks and reflection are not. */
-const operations = new Set<string>([...ContextService.methods, ...LedgerService.methods].map(({ name }) => name));
+const operations = new Set<string>(
+  [...ContextService.methods, ...LedgerService.methods].map(({ name }) => name),
+);
 
 /**
  * Returns the interceptor around every call that the router handles: turns errors into what clients
@@ -28,7 +30,10 @@ export function observeCalls(metrics: Metrics): Interceptor {
       }
       const isWatch = request.method.name === "Watch";
       const change = (by: 1 | -1): void => (isWatch ? metrics.watcher(protocol, by) : undefined);
-      return { ...response, message: observed(response.message, { begun: () => change(1), ended: () => change(-1), done }) };
+      return {
+        ...response,
+        message: observed(response.message, { begun: () => change(1), ended: () => change(-1), done }),
+      };
     } catch (error) {
       const told = toConnectError(error);
       done(told);
@@ -67,7 +72,9 @@ function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       const { reason } = signal;
-      reject(reason instanceof ConnectError ? reason : new ConnectError("the call was cancelled", Code.Canceled));
+      reject(
+        reason instanceof ConnectError ? reason : new ConnectError("the call was cancelled", Code.Canceled),
+      );
     };
     if (signal.aborted) return abort();
     signal.addEventListener("abort", abort);

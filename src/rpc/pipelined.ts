@@ -17,7 +17,8 @@ export async function* pipelined<In, Out>(
       for await (const input of inputs) {
         answers.push(work(input));
         changed();
-        while (answers.length >= inFlightMax && !stopped) await new Promise<void>((resolve) => (roomMade = resolve));
+        while (answers.length >= inFlightMax && !stopped)
+          await new Promise<void>((resolve) => (roomMade = resolve));
         if (stopped) return;
       }
     } catch (error) {

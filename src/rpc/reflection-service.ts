@@ -12,8 +12,15 @@ type Answer =
 interface ReflectionRequest {
   readonly host: string;
   readonly messageRequest:
-    | { readonly case: "listServices" | "fileByFilename" | "fileContainingSymbol" | "allExtensionNumbersOfType"; readonly value: string }
-    | { readonly case: "fileContainingExtension"; readonly value: { readonly containingType: string; readonly extensionNumber: number } }
+    | {
+        readonly case:
+          "listServices" | "fileByFilename" | "fileContainingSymbol" | "allExtensionNumbersOfType";
+        readonly value: string;
+      }
+    | {
+        readonly case: "fileContainingExtension";
+        readonly value: { readonly containingType: string; readonly extensionNumber: number };
+      }
     | { readonly case: undefined };
 }
 
@@ -38,7 +45,10 @@ export function createReflection(
   function answer(request: ReflectionRequest["messageRequest"]): Answer {
     switch (request.case) {
       case "listServices":
-        return { case: "listServicesResponse", value: { service: services.map(({ typeName }) => ({ name: typeName })) } };
+        return {
+          case: "listServicesResponse",
+          value: { service: services.map(({ typeName }) => ({ name: typeName })) },
+        };
       case "fileByFilename":
         return fileAnswer(files.get(request.value), request.value);
       case "fileContainingSymbol":
@@ -50,7 +60,10 @@ export function createReflection(
           ? notFound(request.value)
           : { case: "allExtensionNumbersResponse", value: { baseTypeName: request.value } };
       case undefined:
-        return { case: "errorResponse", value: { errorCode: Code.InvalidArgument, errorMessage: "message_request is missing" } };
+        return {
+          case: "errorResponse",
+          value: { errorCode: Code.InvalidArgument, errorMessage: "message_request is missing" },
+        };
     }
   }
 
@@ -62,7 +75,11 @@ export function createReflection(
 
   return async function* reflect(requests) {
     for await (const request of requests) {
-      yield { validHost: request.host, originalRequest: request, messageResponse: answer(request.messageRequest) };
+      yield {
+        validHost: request.host,
+        originalRequest: request,
+        messageResponse: answer(request.messageRequest),
+      };
     }
   };
 }
@@ -78,7 +95,9 @@ function fileAnswer(file: DescFile | undefined, asked: string): Answer {
   if (file === undefined) return notFound(asked);
   const closure = new Map<string, DescFile>();
   addFile(closure, file);
-  const fileDescriptorProto = [...closure.values()].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
+  const fileDescriptorProto = [...closure.values()].map(({ proto }) =>
+    toBinary(FileDescriptorProtoSchema, proto),
+  );
   return { case: "fileDescriptorResponse", value: { fileDescriptorProto } };
 }
 

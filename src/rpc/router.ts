@@ -1,6 +1,5 @@
 import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { limits } from "../core/limits.ts";
 import type { Metrics } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
@@ -9,6 +8,7 @@ import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { compressBytesMin, compressions } from "./answer-compression.ts";
 import { createContextService } from "./context-service.ts";
 import type { Readiness } from "./readiness.ts";
 import { createHealthService } from "./health-service.ts";
@@ -24,12 +24,6 @@ export interface RouterParts {
   readonly shutdownSignal: AbortSignal;
 }
 
-/**
- * Answers smaller than this are not compressed, whatever the client accepts: on the networks a ledger is used
- * in, compressing them costs more than sending them.
- */
-const compressBytesMin = 64 * 1024;
-
 const services = [ContextService, LedgerService, Health, ReflectionV1, ReflectionV1Alpha];
 
 /**
@@ -38,15 +32,23 @@ const services = [ContextService, LedgerService, Health, ReflectionV1, Reflectio
  */
 export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
-    acceptCompression: [compressionGzip, compressionBrotli],
+    acceptCompression: [...compressions],
     compressMinBytes: compressBytesMin,
     readMaxBytes: limits.requestBytesMax,
     interceptors: [observeCalls(parts.metrics)],
     shutdownSignal: parts.shutdownSignal,
   });
-  router.service(ContextService, createContextService(parts.ledger), { readMaxBytes: limits.loadRequestBytesMax });
+  router.service(ContextService, createContextService(parts.ledger), {
+    readMaxBytes: limits.loadRequestBytesMax,
+  });
   router.service(LedgerService, createLedgerService(parts.ledger));
-  router.service(Health, createHealthService(parts.readiness, services.map((service) => service.typeName)));
+  router.service(
+    Health,
+    createHealthService(
+      parts.readiness,
+      services.map((service) => service.typeName),
+    ),
+  );
   const serverReflectionInfo = createReflection(services);
   router.service(ReflectionV1, { serverReflectionInfo });
   router.service(ReflectionV1Alpha, { serverReflectionInfo });

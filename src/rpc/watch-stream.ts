@@ -13,7 +13,11 @@ export type WatchItem =
  * Iterates over a watch, at the pace of the consumer; at most `watcherBufferBytes` and one page wait in memory.
  * Ends when `signal` fires. Throws LedgerError when the watch ends from this side.
  */
-export async function* watchStream(ledger: Ledger, request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchItem> {
+export async function* watchStream(
+  ledger: Ledger,
+  request: WatchRequest,
+  signal: AbortSignal,
+): AsyncGenerator<WatchItem> {
   let queue: WatchItem[] = [];
   let bytes = 0;
   let failure: LedgerError | undefined;

@@ -5,7 +5,10 @@ import { isLoopbackHost } from "../core/loopback-host.ts";
  * only under loopback names and those in `allowed`, in lower case: a web page can make its own name point to
  * 127.0.0.1 (DNS rebinding), and must not reach the ledger that way.
  */
-export function hostCheck(listensOn: string, allowed: readonly string[]): (host: string | undefined) => boolean {
+export function hostCheck(
+  listensOn: string,
+  allowed: readonly string[],
+): (host: string | undefined) => boolean {
   if (!isLoopbackHost(listensOn)) return () => true;
   const names = new Set(allowed);
   let lastAllowed: string | undefined;

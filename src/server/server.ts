@@ -46,7 +46,11 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-const restartPolicy: RestartPolicy = { maxRestarts: 10, withinMs: 60_000, backoff: { minMs: 50, maxMs: 5000 } };
+const restartPolicy: RestartPolicy = {
+  maxRestarts: 10,
+  withinMs: 60_000,
+  backoff: { minMs: 50, maxMs: 5000 },
+};
 const startTimeoutMs = 120_000;
 const storageStopMs = 60_000;
 
@@ -151,7 +155,12 @@ function listenerParts(
 
 function treeOf(
   { config, workerUrl }: ServerOptions,
-  parts: { store: ReplaceableStore; ledger: Ledger; log: Log; listening: { grpc: Listening; http: Listening } },
+  parts: {
+    store: ReplaceableStore;
+    ledger: Ledger;
+    log: Log;
+    listening: { grpc: Listening; http: Listening };
+  },
 ): Group {
   const { store, ledger, log, listening } = parts;
   const storage = child("storage", storageStopMs, async () => {
@@ -176,7 +185,10 @@ function treeOf(
   const servers: ChildSpec = {
     name: "servers",
     strategy: "one-for-one",
-    children: [listenerChild("grpc", listening.grpc, config.drainMs), listenerChild("http", listening.http, config.drainMs)],
+    children: [
+      listenerChild("grpc", listening.grpc, config.drainMs),
+      listenerChild("http", listening.http, config.drainMs),
+    ],
     ...restartPolicy,
   };
   return { name: "ledger", strategy: "one-for-one", children: [storage, watch, servers] };
@@ -227,4 +239,3 @@ function watchRestarting(): LedgerError {
     retryAfterMs: 100,
   });
 }
-

@@ -12,6 +12,8 @@ import { isFull, sqliteCode } from "./sqlite-failure.ts";
 import { StoreOpenError } from "./open-error.ts";
 
 export class DirectoryLock {
+  /** Locks in force: one that the garbage collector took would be released without a word. */
+  static readonly #held = new Set<DirectoryLock>();
   readonly #db: Database;
   readonly #path: string;
 
@@ -27,7 +29,9 @@ export class DirectoryLock {
       db = new Database(path, { create: true, readwrite: true });
       db.run("PRAGMA locking_mode = EXCLUSIVE");
       db.run("BEGIN EXCLUSIVE");
-      return new DirectoryLock(db, path);
+      const lock = new DirectoryLock(db, path);
+      DirectoryLock.#held.add(lock);
+      return lock;
     } catch (error) {
       db?.close();
       throw toOpenError(directory, path, error);
@@ -48,6 +52,7 @@ export class DirectoryLock {
   }
 
   release(): void {
+    DirectoryLock.#held.delete(this);
     this.#db.close();
   }
 }

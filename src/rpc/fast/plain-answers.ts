@@ -5,7 +5,12 @@
  * @module
  */
 
-import { contentHashFieldBytes, varintSize, writeContentHashField, writeVarint } from "../../core/entry-wire.ts";
+import {
+  contentHashFieldBytes,
+  varintSize,
+  writeContentHashField,
+  writeVarint,
+} from "../../core/entry-wire.ts";
 import type { Appended } from "../../ledger/append-unit.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { GetResult } from "../../ledger/reader.ts";
@@ -27,8 +32,16 @@ export function writeAppendAnswer(appended: Appended, prefix: number): Uint8Arra
 }
 
 /** Returns a converge.context.v1.GetResponse. */
-export function writeGetAnswer({ entries, latestSequence, more, resumeToken }: GetResult, prefix: number): Uint8Array<ArrayBuffer> {
-  let size = prefix + (latestSequence === 0 ? 0 : 1 + varintSize(latestSequence)) + (more ? 2 : 0) + 2 + resumeToken.length;
+export function writeGetAnswer(
+  { entries, latestSequence, more, resumeToken }: GetResult,
+  prefix: number,
+): Uint8Array<ArrayBuffer> {
+  let size =
+    prefix +
+    (latestSequence === 0 ? 0 : 1 + varintSize(latestSequence)) +
+    (more ? 2 : 0) +
+    2 +
+    resumeToken.length;
   for (const entry of entries) size += entryFieldSize(entry);
   const bytes = new Uint8Array(size);
   let at = prefix;

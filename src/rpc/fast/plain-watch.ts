@@ -14,7 +14,10 @@ export function plainWatchRequest(plain: PlainWatch): WatchRequest {
 }
 
 /** Returns whether the client of a watch can read events without an entry. */
-export function takesControlEvents({ controlEvents, heartbeatMs }: Pick<PlainWatch, "controlEvents" | "heartbeatMs">): boolean {
+export function takesControlEvents({
+  controlEvents,
+  heartbeatMs,
+}: Pick<PlainWatch, "controlEvents" | "heartbeatMs">): boolean {
   return controlEvents || heartbeatMs > 0;
 }
 

@@ -12,10 +12,16 @@ import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout } from "@connectrpc/connect/protocol-grpc";
 import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
-import { frameHeaderBytes, writeAppendAnswer, writeFrameHeader, writeGetAnswer } from "../fast/plain-answers.ts";
+import {
+  frameHeaderBytes,
+  writeAppendAnswer,
+  writeFrameHeader,
+  writeGetAnswer,
+} from "../fast/plain-answers.ts";
 import { readAppend, readGet, readWatch } from "../fast/plain-requests.ts";
-import { answerOk, answerError } from "./grpc-answer.ts";
+import { answerCompressed, answerError, answerOk } from "./grpc-answer.ts";
 import { watchOverGrpc } from "./grpc-watch.ts";
 
 /** Hands a stream to the general path; `received` is what has been read of its body, `ended` whether that is all. */
@@ -33,7 +39,13 @@ export interface FastGrpcParts {
   readonly metrics: Metrics;
 }
 
-type Call = (stream: ServerHttp2Stream, message: Buffer, timeoutMs: number | undefined) => boolean;
+/** What a call's headers say. */
+interface Terms {
+  readonly timeoutMs: number | undefined;
+  readonly accepts: string | undefined;
+}
+
+type Call = (stream: ServerHttp2Stream, message: Buffer, terms: Terms) => boolean;
 
 /** Returns a function that takes over a stream if it can, and says so. */
 export function createFastGrpc(
@@ -51,43 +63,50 @@ export function createFastGrpc(
     if (call === undefined || !isPlain(headers)) return false;
     const timeout = parseTimeout((headers["grpc-timeout"] as string | undefined) ?? null, timerMsMax);
     if (timeout.error !== undefined) return false;
-    const acceptsCompression = /\b(gzip|br)\b/.test(String(headers["grpc-accept-encoding"] ?? ""));
+    const terms = {
+      timeoutMs: timeout.timeoutMs,
+      accepts: headers["grpc-accept-encoding"] as string | undefined,
+    };
     receive(stream, general, (body) => {
       const message = onlyMessage(body);
-      return message !== undefined && (call === watch || !acceptsCompression || call === append)
-        ? call(stream, message, timeout.timeoutMs)
-        : false;
+      return message !== undefined && call(stream, message, terms);
     });
     return true;
   };
 
-  function append(stream: ServerHttp2Stream, message: Buffer, timeoutMs: number | undefined): boolean {
+  function append(stream: ServerHttp2Stream, message: Buffer, terms: Terms): boolean {
     const request = readAppend(message);
     if (request === undefined) return false;
-    unary("Append", stream, timeoutMs, ledger.append(request.contextId, request, { minCopies: 0 }), writeAppendAnswer);
+    unary(
+      "Append",
+      stream,
+      terms,
+      ledger.append(request.contextId, request, { minCopies: 0 }),
+      writeAppendAnswer,
+    );
     return true;
   }
 
-  function get(stream: ServerHttp2Stream, message: Buffer, timeoutMs: number | undefined): boolean {
+  function get(stream: ServerHttp2Stream, message: Buffer, terms: Terms): boolean {
     const request = readGet(message);
     if (request === undefined) return false;
-    unary("Get", stream, timeoutMs, ledger.get(request), writeGetAnswer);
+    unary("Get", stream, terms, ledger.get(request), writeGetAnswer);
     return true;
   }
 
-  function watch(stream: ServerHttp2Stream, message: Buffer, timeoutMs: number | undefined): boolean {
+  function watch(stream: ServerHttp2Stream, message: Buffer, terms: Terms): boolean {
     const request = readWatch(message);
     if (request === undefined) return false;
-    void watchOverGrpc({ ledger, metrics, stream, request, timeoutMs });
+    void watchOverGrpc({ ledger, metrics, stream, request, timeoutMs: terms.timeoutMs });
     return true;
   }
 
   function unary<T>(
     operation: Operation,
     stream: ServerHttp2Stream,
-    timeoutMs: number | undefined,
+    { timeoutMs, accepts }: Terms,
     work: Promise<T>,
-    write: (result: T, prefix: number) => Uint8Array,
+    write: (result: T, prefix: number) => Uint8Array<ArrayBuffer>,
   ): void {
     const startMs = performance.now();
     let answered = false;
@@ -104,8 +123,11 @@ export function createFastGrpc(
       (result) =>
         done("OK", () => {
           const frame = write(result, frameHeaderBytes);
-          writeFrameHeader(frame, 0, frame.length - frameHeaderBytes);
-          answerOk(stream, frame);
+          const bytes = frame.length - frameHeaderBytes;
+          writeFrameHeader(frame, 0, bytes);
+          const compression = bytes >= compressBytesMin ? answerCompression(accepts) : undefined;
+          if (compression === undefined) answerOk(stream, frame);
+          else void answerCompressed(stream, frame.subarray(frameHeaderBytes), compression);
         }),
       (error: unknown) => fail(toConnectError(error)),
     );
@@ -142,5 +164,7 @@ function receive(stream: ServerHttp2Stream, general: General, take: (body: Buffe
 /** Returns the message if the body is exactly one uncompressed frame. */
 function onlyMessage(body: Buffer): Buffer | undefined {
   if (body.length < frameHeaderBytes || body[0] !== 0) return undefined;
-  return body.readUInt32BE(1) === body.length - frameHeaderBytes ? body.subarray(frameHeaderBytes) : undefined;
+  return body.readUInt32BE(1) === body.length - frameHeaderBytes
+    ? body.subarray(frameHeaderBytes)
+    : undefined;
 }

@@ -1,6 +1,9 @@
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { ConnectError } from "@connectrpc/connect";
+import type { Compression } from "@connectrpc/connect/protocol";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { toConnectError } from "../connect-error.ts";
+import { framed } from "../fast/plain-answers.ts";
 
 const headers: OutgoingHttpHeaders = { ":status": 200, "content-type": "application/grpc+proto" };
 const okTrailers: OutgoingHttpHeaders = { "grpc-status": "0" };
@@ -12,6 +15,21 @@ export function answerOk(stream: ServerHttp2Stream, frame: Uint8Array): void {
   stream.end(frame);
 }
 
+/** Sends the one message of a successful unary call compressed. Never rejects. */
+export async function answerCompressed(
+  stream: ServerHttp2Stream,
+  message: Uint8Array<ArrayBuffer>,
+  compression: Compression,
+): Promise<void> {
+  try {
+    const compressed = await compression.compress(message);
+    if (begin(stream, okTrailers, { ...headers, "grpc-encoding": compression.name }))
+      stream.end(framed(compressed, 1));
+  } catch (error) {
+    answerError(stream, toConnectError(error));
+  }
+}
+
 /** Ends a call that has sent nothing yet with an error. */
 export function answerError(stream: ServerHttp2Stream, error: ConnectError): void {
   if (!begin(stream, errorTrailers(error))) return;
@@ -19,9 +37,13 @@ export function answerError(stream: ServerHttp2Stream, error: ConnectError): voi
 }
 
 /** Sends the headers; the trailers follow when the stream is ended. Returns false if the client has gone. */
-export function begin(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders | (() => OutgoingHttpHeaders)): boolean {
+export function begin(
+  stream: ServerHttp2Stream,
+  trailers: OutgoingHttpHeaders | (() => OutgoingHttpHeaders),
+  answerHeaders = headers,
+): boolean {
   if (isGone(stream)) return false;
-  stream.respond(headers, withTrailers);
+  stream.respond(answerHeaders, withTrailers);
   stream.once("wantTrailers", () => {
     if (!stream.destroyed) stream.sendTrailers(typeof trailers === "function" ? trailers() : trailers);
   });

@@ -52,7 +52,11 @@ export async function startGrpcListener(options: GrpcListenerOptions): Promise<L
     });
   });
   const crashed = new Promise<Error>((resolve) => server.on("error", resolve));
-  return { port: (server.address() as AddressInfo).port, crashed, stop: (graceMs) => stop(server, sessions, graceMs) };
+  return {
+    port: (server.address() as AddressInfo).port,
+    crashed,
+    stop: (graceMs) => stop(server, sessions, graceMs),
+  };
 }
 
 function createDispatcher(
@@ -63,7 +67,8 @@ function createDispatcher(
   return (stream, headers, _flags, rawHeaders) => {
     // Without a listener a reset by the client would end the process.
     stream.on("error", (error) => log.debug("a stream failed", { error }));
-    if (!options.isHostAllowed(headers[":authority"] as string | undefined)) return respondStatus(stream, 421);
+    if (!options.isHostAllowed(headers[":authority"] as string | undefined))
+      return respondStatus(stream, 421);
     const path = (headers[":path"] as string | undefined)?.split("?", 1)[0] ?? "";
     const handler = handlers.get(path);
     if (handler === undefined) return respondUnknown(stream, headers);
@@ -77,7 +82,10 @@ function createDispatcher(
 function respondUnknown(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   if (!String(headers["content-type"]).startsWith("application/grpc")) return respondStatus(stream, 404);
   const status = { "grpc-status": "12", "grpc-message": "unknown%20method" };
-  stream.respond({ ":status": 200, "content-type": "application/grpc+proto", ...status }, { endStream: true });
+  stream.respond(
+    { ":status": 200, "content-type": "application/grpc+proto", ...status },
+    { endStream: true },
+  );
 }
 
 function respondStatus(stream: ServerHttp2Stream, status: number): void {
@@ -99,7 +107,11 @@ function keepAlive(session: ServerHttp2Session): void {
   session.on("close", () => clearInterval(timer));
 }
 
-async function stop(server: http2.Http2Server, sessions: ReadonlySet<ServerHttp2Session>, graceMs: number): Promise<void> {
+async function stop(
+  server: http2.Http2Server,
+  sessions: ReadonlySet<ServerHttp2Session>,
+  graceMs: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const session of sessions) session.close();
   const cut = setTimeout(() => {

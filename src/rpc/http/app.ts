@@ -1,9 +1,13 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import { universalServerRequestFromFetch, universalServerResponseToFetch } from "@connectrpc/connect/protocol";
+import {
+  universalServerRequestFromFetch,
+  universalServerResponseToFetch,
+} from "@connectrpc/connect/protocol";
 import { cors as connectCors } from "@connectrpc/connect";
 import { isReady, type Readiness } from "../readiness.ts";
+import { allOf, type ReceivedBody } from "./received-body.ts";
 import { type SseParts, watchOverSse } from "./sse.ts";
 
 export interface HttpAppParts extends SseParts {
@@ -48,12 +52,23 @@ export function createHttpApp(parts: HttpAppParts): Hono {
   return app;
 }
 
-/** Answers a call by its universal handler; `body` is the request's body if it was read before. */
-export async function serveRpc(handler: UniversalHandler, request: Request, body: Uint8Array | undefined): Promise<Response> {
+/** Answers a call by its universal handler; `body` is what was read of the request's body before, if anything. */
+export async function serveRpc(
+  handler: UniversalHandler,
+  request: Request,
+  body: ReceivedBody | undefined,
+): Promise<Response> {
   // Connect refuses bidirectional streams over HTTP/1.1; this listener streams both ways on it too.
-  const universal = universalServerRequestFromFetch(body === undefined ? request : bodiless(request), { httpVersion: "2" });
-  const answer = await handler(body === undefined ? universal : { ...universal, body: once(body) });
-  return universalServerResponseToFetch(answer);
+  const httpVersion = "2";
+  if (body === undefined) {
+    return universalServerResponseToFetch(
+      await handler(universalServerRequestFromFetch(request, { httpVersion })),
+    );
+  }
+  const { url, method, headers: header, signal } = request;
+  return universalServerResponseToFetch(
+    await handler({ httpVersion, url, method, header, signal, body: allOf(body) }),
+  );
 }
 
 /** Returns the path as it came, without the query. */
@@ -64,19 +79,14 @@ export function rawPath(url: string): string {
   return end === -1 ? url.slice(start) : url.slice(start, end);
 }
 
-function bodiless({ url, method, headers, signal }: Request): Request {
-  return { url, method, headers, signal, body: null } as Request;
-}
-
-async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (body.length > 0) yield body;
-}
-
 /** One line per part: `[+]name ok`, or `[-]name` and why not. */
 function readyz(readiness: Readiness, verbose: boolean): Response {
   const status = isReady(readiness) ? 200 : 503;
-  if (verbose) return Response.json(readiness.verbose(), { status, headers: { "cache-control": "no-store" } });
-  const lines = readiness.checks().map(({ name, ok, detail }) => `[${ok ? "+" : "-"}]${name} ${ok ? "ok" : (detail ?? "failed")}\n`);
+  if (verbose)
+    return Response.json(readiness.verbose(), { status, headers: { "cache-control": "no-store" } });
+  const lines = readiness
+    .checks()
+    .map(({ name, ok, detail }) => `[${ok ? "+" : "-"}]${name} ${ok ? "ok" : (detail ?? "failed")}\n`);
   return new Response(lines.join(""), { status, headers: text });
 }
 

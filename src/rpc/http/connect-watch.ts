@@ -38,7 +38,9 @@ export async function watchOverConnect(parts: {
   const fail = (error: ConnectError): void => {
     if (over) return;
     finish(callCode(error));
-    stream.write(framed(encodeUtf8(JSON.stringify(endStreamToJson(new Headers(), error, undefined))), endStreamFlag));
+    stream.write(
+      framed(encodeUtf8(JSON.stringify(endStreamToJson(new Headers(), error, undefined))), endStreamFlag),
+    );
     stream.end();
   };
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => fail(deadlineExceeded()), timeoutMs);

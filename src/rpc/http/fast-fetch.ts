@@ -7,12 +7,15 @@
  */
 
 import type { ConnectError } from "@connectrpc/connect";
+import type { Compression } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, parseTimeout } from "@connectrpc/connect/protocol-connect";
 import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
 import { frameHeaderBytes, writeAppendAnswer, writeGetAnswer } from "../fast/plain-answers.ts";
 import { readAppend, readGet, readWatch } from "../fast/plain-requests.ts";
+import { type ReceivedBody, readUpTo } from "./received-body.ts";
 import { watchOverConnect } from "./connect-watch.ts";
 
 export interface FastFetchParts {
@@ -21,7 +24,7 @@ export interface FastFetchParts {
 }
 
 /** Answers a request on the general path; `body` is its body, if that was read. */
-export type General = (request: Request, body: Uint8Array | undefined) => Promise<Response>;
+export type General = (request: Request, body: ReceivedBody) => Promise<Response>;
 
 /** Bodies over this many bytes are left to the general path: it reads them piece by piece. */
 const plainBytesMax = 256 * 1024;
@@ -30,7 +33,11 @@ const timerMsMax = 2 ** 31 - 1;
 
 const unaryHeaders = { "content-type": "application/proto" };
 
-type Call = (request: Request, body: Uint8Array, timeoutMs: number | undefined) => Promise<Response> | undefined;
+type Call = (
+  request: Request,
+  body: Uint8Array,
+  timeoutMs: number | undefined,
+) => Promise<Response> | undefined;
 
 /** Returns a function that answers a request by its path if it can, and undefined otherwise. */
 export function createFastFetch(
@@ -49,28 +56,54 @@ export function createFastFetch(
     if (entry === undefined || !isPlain(request, entry.type)) return undefined;
     const timeout = parseTimeout(request.headers.get("connect-timeout-ms"), timerMsMax);
     if (timeout.error !== undefined) return undefined;
-    // A large answer may have to be compressed, which the general path does.
-    if (entry.call === get && /\b(gzip|br)\b/.test(request.headers.get("accept-encoding") ?? "")) return undefined;
     return answer(request, entry.call, timeout.timeoutMs, general);
   };
 
-  async function answer(request: Request, call: Call, timeoutMs: number | undefined, general: General): Promise<Response> {
-    const body = await request.bytes();
-    return call(request, body, timeoutMs) ?? general(request, body);
+  async function answer(
+    request: Request,
+    call: Call,
+    timeoutMs: number | undefined,
+    general: General,
+  ): Promise<Response> {
+    const length = request.headers.get("content-length");
+    const body =
+      length === null
+        ? await readUpTo(request, plainBytesMax)
+        : { bytes: await request.bytes(), rest: undefined };
+    if (body.rest !== undefined) return general(request, body);
+    return call(request, body.bytes, timeoutMs) ?? general(request, body);
   }
 
-  function append(_request: Request, body: Uint8Array, timeoutMs: number | undefined): Promise<Response> | undefined {
+  function append(
+    request: Request,
+    body: Uint8Array,
+    timeoutMs: number | undefined,
+  ): Promise<Response> | undefined {
     const plain = readAppend(body);
     if (plain === undefined) return undefined;
-    return unary("Append", timeoutMs, ledger.append(plain.contextId, plain, { minCopies: 0 }), writeAppendAnswer);
+    return unary(
+      "Append",
+      request,
+      timeoutMs,
+      ledger.append(plain.contextId, plain, { minCopies: 0 }),
+      writeAppendAnswer,
+    );
   }
 
-  function get(_request: Request, body: Uint8Array, timeoutMs: number | undefined): Promise<Response> | undefined {
+  function get(
+    request: Request,
+    body: Uint8Array,
+    timeoutMs: number | undefined,
+  ): Promise<Response> | undefined {
     const plain = readGet(body);
-    return plain && unary("Get", timeoutMs, ledger.get(plain), writeGetAnswer);
+    return plain && unary("Get", request, timeoutMs, ledger.get(plain), writeGetAnswer);
   }
 
-  function watch(request: Request, body: Uint8Array, timeoutMs: number | undefined): Promise<Response> | undefined {
+  function watch(
+    request: Request,
+    body: Uint8Array,
+    timeoutMs: number | undefined,
+  ): Promise<Response> | undefined {
     const message = onlyMessage(body);
     const plain = message && readWatch(message);
     return plain && watchOverConnect({ ledger, metrics, request, plain, timeoutMs });
@@ -78,6 +111,7 @@ export function createFastFetch(
 
   function unary<T>(
     operation: Operation,
+    request: Request,
     timeoutMs: number | undefined,
     work: Promise<T>,
     write: (result: T, prefix: number) => Uint8Array<ArrayBuffer>,
@@ -85,7 +119,7 @@ export function createFastFetch(
     const startMs = performance.now();
     return new Promise((resolve) => {
       let answered = false;
-      const done = (code: CallCode, response: () => Response): void => {
+      const done = (code: CallCode, response: () => Response | Promise<Response>): void => {
         if (answered) return;
         answered = true;
         clearTimeout(timer);
@@ -93,12 +127,33 @@ export function createFastFetch(
         metrics.operation(operation, "connect", code, (performance.now() - startMs) / 1000);
       };
       const fail = (error: ConnectError): void => done(callCode(error), () => errorResponse(error));
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => fail(deadlineExceeded()), timeoutMs);
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => fail(deadlineExceeded()), timeoutMs);
       work.then(
-        (result) => done("OK", () => new Response(write(result, 0), { headers: unaryHeaders })),
+        (result) => done("OK", () => unaryResponse(request, write(result, 0))),
         (error: unknown) => fail(toConnectError(error)),
       );
     });
+  }
+}
+
+function unaryResponse(request: Request, message: Uint8Array<ArrayBuffer>): Response | Promise<Response> {
+  const compression =
+    message.length < compressBytesMin ? undefined : answerCompression(request.headers.get("accept-encoding"));
+  return compression === undefined
+    ? new Response(message, { headers: unaryHeaders })
+    : compressedResponse(message, compression);
+}
+
+async function compressedResponse(
+  message: Uint8Array<ArrayBuffer>,
+  compression: Compression,
+): Promise<Response> {
+  try {
+    const headers = { ...unaryHeaders, "content-encoding": compression.name };
+    return new Response(await compression.compress(message), { headers });
+  } catch (error) {
+    return errorResponse(toConnectError(error));
   }
 }
 

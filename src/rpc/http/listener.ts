@@ -10,7 +10,7 @@ import { limits } from "../../core/limits.ts";
 import type { Log } from "../../core/log.ts";
 import type { Listener, Tls } from "../listener-options.ts";
 import { createHttpApp, type HttpAppParts, rawPath, serveRpc } from "./app.ts";
-import { createFastFetch, type FastFetchParts } from "./fast-fetch.ts";
+import { createFastFetch, type FastFetchParts, type General } from "./fast-fetch.ts";
 
 export interface HttpListenerOptions extends FastFetchParts, Omit<HttpAppParts, "keepOpen"> {
   readonly host: string;
@@ -22,15 +22,15 @@ export interface HttpListenerOptions extends FastFetchParts, Omit<HttpAppParts, 
   readonly log: Log;
 }
 
-const misdirected = "this server does not answer to that Host; start it with --allow-host, or call it by a loopback address\n";
+const misdirected =
+  "this server does not answer to that Host; start it with --allow-host, or call it by a loopback address\n";
 
 /** Opens the listener. Throws the system's error if it cannot. */
 export function startHttpListener(options: HttpListenerOptions): Listener {
   const { log, tls } = options;
   const app = createHttpApp({ ...options, keepOpen: (request) => server.timeout(request, 0) });
   const takeFast = createFastFetch(options);
-  const general = (request: Request, body: Uint8Array | undefined): Promise<Response> =>
-    serveRpc(handlerOf(options.handlers, request), request, body);
+  const general: General = (request, body) => serveRpc(handlerOf(options.handlers, request), request, body);
   const fastAllowed = options.corsOrigins.length === 0;
 
   const server = Bun.serve({
@@ -41,7 +41,8 @@ export function startHttpListener(options: HttpListenerOptions): Listener {
     maxRequestBodySize: limits.httpBodyBytesMax,
     development: false,
     fetch(request): Response | Promise<Response> {
-      if (!options.isHostAllowed(request.headers.get("host") ?? undefined)) return new Response(misdirected, { status: 421 });
+      if (!options.isHostAllowed(request.headers.get("host") ?? undefined))
+        return new Response(misdirected, { status: 421 });
       if (fastAllowed || request.headers.get("origin") === null) {
         const path = rawPath(request.url);
         const answer = takeFast(request, path, general);
