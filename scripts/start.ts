@@ -1,6 +1,7 @@
 /**
  * Serves from a fresh checkout: installs what is missing, builds if the sources are newer than the
- * executable, and becomes `converge-ledger serve` with the arguments it was given.
+ * executable, and runs `converge-ledger serve` with the arguments it was given. Signals and the exit
+ * code pass through.
  *
  * @module
  */
@@ -8,18 +9,30 @@
 import { executable } from "./steps/executable.ts";
 import { isFresh } from "./steps/fresh.ts";
 import { installDependencies } from "./steps/install.ts";
+import { isAlive, launchers } from "./steps/launchers.ts";
 import { bun } from "./steps/project.ts";
 import { mustRun } from "./steps/run.ts";
 
+const watchMs = 250;
+const startedBy = launchers();
+
 await installDependencies();
 if (!(await isFresh(executable))) await mustRun([bun, "scripts/build.ts"]);
-await serve(Bun.argv.slice(2));
 
-async function serve(args: readonly string[]): Promise<void> {
-  const command = [executable, "serve", ...args];
-  // The server takes this process's place where that exists, so signals and its exit code need no help.
-  if (process.platform !== "win32" && process.execve) process.execve(executable, command, process.env);
-  const child = Bun.spawn(command, { stdio: ["inherit", "inherit", "inherit"] });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-  process.exit(await child.exited);
+const server = Bun.spawn([executable, "serve", ...Bun.argv.slice(2)], {
+  stdio: ["inherit", "inherit", "inherit"],
+});
+process.on("SIGTERM", () => server.kill("SIGTERM"));
+for (const signal of ["SIGINT", "SIGHUP"] as const) {
+  // A terminal sends these to the server as well.
+  process.on(signal, () => process.stdin.isTTY || server.kill(signal));
 }
+const watch = setInterval(() => {
+  if (startedBy.every(isAlive)) return;
+  clearInterval(watch);
+  server.kill("SIGTERM");
+}, watchMs);
+
+const exitCode = await server.exited;
+clearInterval(watch);
+process.exit(exitCode);

@@ -156,6 +156,8 @@ async function drive(
 
   async function commitQueue(): Promise<void> {
     running = true;
+    // What the same turn of the event loop appends shares the first commit.
+    await Promise.resolve();
     while (queue.length > 0) {
       const batch = queue;
       queue = [];
@@ -185,7 +187,7 @@ async function drive(
         };
         lane.next += 1;
         queue.push({ lane, row, done });
-        if (!running) queueMicrotask(() => running || commitQueue());
+        if (!running) void commitQueue();
       });
     }
   }

@@ -107,7 +107,7 @@ export function checkBatch(inputs: readonly CheckedInput[]): void {
     throw batchTooLarge(`holds ${bytes} bytes of payloads, keys and metadata`, bytes, limits.batchBytesMax);
 }
 
-/** Returns the size of a key filter. Throws INVALID_ARGUMENT if no entry can have this key. */
+/** Throws INVALID_ARGUMENT if no entry can have this key; empty is no filter. */
 export function checkKeyFilter(key: string): void {
   if (key !== "") checkSize("key", checkText("key", key), limits.keyBytesMax);
 }
@@ -179,7 +179,7 @@ function checkMetadata(pairs: Iterable<readonly [string, string]>): { metadata: 
         {
           reason: "METADATA_NAME_RESERVED",
           field: "metadata",
-          value: name,
+          value: name.slice(0, 128),
           remedy: "choose another name",
         },
       );

@@ -55,9 +55,9 @@ export class AppendUnit implements Unit {
     this.#origin = parts.origin;
     this.#resolve = parts.resolve;
     this.#reject = parts.reject;
-    this.entries = this.#inputs.length;
+    this.entries = parts.inputs.length;
     let bytes = 0;
-    for (const input of this.#inputs) bytes += input.bytes;
+    for (const input of parts.inputs) bytes += input.bytes;
     this.bytes = bytes;
   }
 
@@ -209,7 +209,10 @@ function checkSameContent(
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  // Several times as fast as every() on a payload of megabytes.
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function newInputs(slots: readonly Slot[]): CheckedInput[] {

@@ -9,9 +9,9 @@ import { idempotentId } from "../core/entry-id.ts";
 import type { CheckedInput } from "../core/validate.ts";
 import { AppendUnit, type Appended, type Slot, duplicateOf } from "./append-unit.ts";
 import type { Committer } from "./committer.ts";
-import type { ContextState, Origin } from "./context-state.ts";
+import type { ContextState, Origin, Reservation } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
-import type { Store } from "./ports.ts";
+import type { Store, StoredEntry } from "./ports.ts";
 import { fromStoreError } from "./store-failure.ts";
 
 interface Waiting {
@@ -79,32 +79,47 @@ export class Appender {
 
   async #admitGroup(state: ContextState, group: readonly Waiting[]): Promise<void> {
     const ids = new Set<string>();
-    for (const { inputs } of group)
-      for (const input of inputs) if (hasIdempotencyKey(input)) ids.add(this.#idOf(state, input));
     // Ids that are pending now, and committed by the time they are looked at, are found by the
     // reservation; ids committed before are found in the store.
-    const pending = new Map(state.pendingIds);
-    const { head } = state;
-    const stored =
-      head === undefined || ids.size === 0 ? new Map() : await this.#store.findByIds(head.log, [...ids]);
+    const pending = new Map<string, Reservation>();
+    for (const input of group.flatMap(({ inputs }) => inputs)) {
+      if (!hasIdempotencyKey(input)) continue;
+      const id = this.#idOf(state, input);
+      const reservation = state.pendingIds.get(id);
+      if (reservation !== undefined) pending.set(id, reservation);
+      ids.add(id);
+    }
+    const stored = ids.size === 0 ? noEntries : await this.#lookUp(state, [...ids]);
     for (const waiting of group) {
       try {
         const slots = waiting.inputs.some(hasIdempotencyKey)
           ? waiting.inputs.map((input): Slot => {
               if (!hasIdempotencyKey(input)) return { kind: "new", input };
               const id = this.#idOf(state, input);
-              const found = stored.get(id);
-              if (found !== undefined) return { kind: "stored", appended: duplicateOf(found, input) };
               const reservation = state.pendingIds.get(id) ?? pending.get(id);
-              return reservation === undefined || reservation.failed
+              if (reservation?.failed === false) return { kind: "pending", input, reservation };
+              const found = stored.get(id);
+              return found === undefined
                 ? { kind: "new", input }
-                : { kind: "pending", input, reservation };
+                : { kind: "stored", appended: duplicateOf(found, input) };
             })
           : undefined;
-        this.#enqueue(state, waiting, slots);
+        const known = slots && allStored(slots, state.head?.latest ?? 0);
+        if (known === undefined) this.#enqueue(state, waiting, slots);
+        else waiting.resolve(known);
       } catch (error) {
         waiting.reject(fromStoreError(error));
       }
+    }
+  }
+
+  /** Finds entries by id, in the log that the context has when they are found. */
+  async #lookUp(state: ContextState, ids: readonly string[]): Promise<ReadonlyMap<string, StoredEntry>> {
+    for (;;) {
+      await state.publishing;
+      const log = state.head?.log;
+      const stored = log === undefined ? noEntries : await this.#store.findByIds(log, ids);
+      if (state.publishing === undefined && state.head?.log === log) return stored;
     }
   }
 
@@ -125,6 +140,18 @@ export class Appender {
   #idOf(state: ContextState, input: CheckedInput): string {
     return idempotentId(state.id, input.idempotencyKey, this.#origin.hasher);
   }
+}
+
+const noEntries: ReadonlyMap<string, StoredEntry> = new Map();
+
+/** Returns the answers if all of them are entries that readers can see. */
+function allStored(slots: readonly Slot[], latest: number): Appended[] | undefined {
+  const answers: Appended[] = [];
+  for (const slot of slots) {
+    if (slot.kind !== "stored" || slot.appended.sequence > latest) return undefined;
+    answers.push(slot.appended);
+  }
+  return answers;
 }
 
 function hasIdempotencyKey(input: CheckedInput): boolean {

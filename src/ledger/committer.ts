@@ -61,6 +61,8 @@ export class Committer {
   #queuedEntries = 0;
   #queuedBytes = 0;
   #running: Promise<void> | undefined;
+  /** Contexts whose committed head may be another than they know. */
+  readonly #unsure = new Set<ContextState>();
 
   constructor(store: Store, clock: Clock, observer: CommitObserver) {
     this.#store = store;
@@ -79,7 +81,7 @@ export class Committer {
       this.#queuedEntries + unit.entries > limits.queuedEntriesMax ||
       this.#queuedBytes + unit.bytes > limits.queuedBytesMax
     ) {
-      throw overloaded(this.#queuedEntries, this.#queuedBytes);
+      throw overloaded(this.queued, unit);
     }
     unit.plan();
     this.#queuedEntries += unit.entries;
@@ -98,10 +100,12 @@ export class Committer {
     // What the same turn of the event loop appends shares the first commit.
     await undefined;
     while (this.#queue.length > 0) {
+      const unsettled = await this.#settle();
       const batch = this.#takeBatch();
-      const error = await this.#commit(batch);
+      const error = unsettled ?? (await this.#commit(batch));
       if (error !== undefined) {
         for (const unit of batch) this.#leave(unit).failed(error);
+        await this.#settle();
         this.#planAgain();
       }
     }
@@ -137,7 +141,7 @@ export class Committer {
     try {
       const outcome = await this.#store.commit(commit);
       if (outcome.kind === "head-moved") {
-        await this.#reload(changes);
+        for (const state of changes.keys()) this.#unsure.add(state);
         return headMoved(outcome.contextId);
       }
       const totalSeconds = (this.#clock.monotonicMs() - startMs) / 1000;
@@ -168,20 +172,56 @@ export class Committer {
     const giveUpMs = this.#clock.monotonicMs() + recoveryMsMax;
     for (;;) {
       try {
-        await this.#reload(changes);
+        await this.#reload(changes.keys());
         return (
           changes.size > 0 &&
           [...changes].every(([{ head }, { to }]) => head?.latest === to.latest && head.log === to.log)
         );
       } catch (error) {
-        if (!(error instanceof StoreError) || this.#clock.monotonicMs() >= giveUpMs) return false;
+        if (!(error instanceof StoreError) || this.#clock.monotonicMs() >= giveUpMs) {
+          for (const state of changes.keys()) this.#unsure.add(state);
+          return false;
+        }
       }
       await new Promise<void>((resolve) => this.#clock.after(recoveryRetryMs, resolve));
     }
   }
 
-  async #reload(changes: Changes): Promise<void> {
-    for (const state of changes.keys()) state.head = await this.#store.head(state.id);
+  /**
+   * Reads the heads that are in doubt; returns why it cannot. What is queued for a head that has moved fails,
+   * because it was planned without the entries that moved it: among them may be its own first attempt.
+   */
+  async #settle(): Promise<LedgerError | undefined> {
+    if (this.#unsure.size === 0) return undefined;
+    let moved: ReadonlySet<ContextState>;
+    try {
+      moved = await this.#reload(this.#unsure);
+    } catch (cause) {
+      return fromStoreError(cause);
+    }
+    this.#unsure.clear();
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (const unit of waiting) {
+      if (unit.state === undefined || !moved.has(unit.state)) this.#queue.push(unit);
+      else this.#leave(unit).failed(headMoved(unit.state.id));
+    }
+    for (const state of moved) if (state.queuedUnits === 0) state.planned = state.head;
+    return undefined;
+  }
+
+  /** Reads the heads of contexts, all or none, tells the observer of those that have moved, and returns them. */
+  async #reload(states: Iterable<ContextState>): Promise<ReadonlySet<ContextState>> {
+    const heads: [ContextState, Head | undefined][] = [];
+    for (const state of states) heads.push([state, await this.#store.head(state.id)]);
+    const moved = new Set<ContextState>();
+    for (const [state, head] of heads) {
+      if (head?.log === state.head?.log && head?.latest === state.head?.latest) continue;
+      state.head = head;
+      moved.add(state);
+      this.#observer.advanced(state, []);
+    }
+    return moved;
   }
 
   /** Plans everything that waits once more, on top of what is committed. */
@@ -232,14 +272,15 @@ function gather(batch: readonly Unit[]): { commit: Commit; changes: Changes } {
   return { commit: { rows, heads }, changes };
 }
 
-function overloaded(entries: number, bytes: number): LedgerError {
+function overloaded({ entries, bytes }: Committer["queued"], unit: Unit): LedgerError {
+  const tooMany = entries + unit.entries > limits.queuedEntriesMax;
   return new LedgerError(
     "UNAVAILABLE",
     `the server has ${entries} entries (${bytes} bytes) waiting for the disk`,
     {
       reason: "OVERLOADED",
-      value: entries,
-      limit: limits.queuedEntriesMax,
+      value: tooMany ? entries : bytes,
+      limit: tooMany ? limits.queuedEntriesMax : limits.queuedBytesMax,
       remedy: "retry later with the same idempotency_key",
       retryAfterMs: 200,
     },

@@ -53,6 +53,8 @@ export class ContextState {
   readonly pendingIds = new Map<string, Reservation>();
   /** Units of the queue that will change this context. */
   queuedUnits = 0;
+  /** Settles when the load that is about to replace the context's log has done so, or has failed. */
+  publishing: Promise<void> | undefined;
   /** Watchers, loads and the like that need this object to stay the only one of its context. */
   pins = 0;
 
@@ -94,6 +96,7 @@ export function planEntries(
     if (latest > limits.sequenceMax) throw contextFull();
     lamport = input.receivedLamport === 0n ? tick(lamport) : receive(lamport, input.receivedLamport);
     appendedAtNs = nowNs > appendedAtNs ? nowNs : appendedAtNs + 1n;
+    if (appendedAtNs > limits.timeNsMax) throw timeExhausted();
     bytes += input.bytes;
     const idempotent = input.idempotencyKey !== "";
     const id = idempotent
@@ -126,6 +129,14 @@ export function planEntries(
     createdAtNs: before?.createdAtNs ?? nowNs,
   };
   return entries;
+}
+
+function timeExhausted(): LedgerError {
+  return new LedgerError("OUT_OF_RANGE", "the context's appended_at_ns has reached 2^63-1", {
+    reason: "TIME_EXHAUSTED",
+    limit: limits.timeNsMax,
+    remedy: "continue in a new context",
+  });
 }
 
 function contextFull(): LedgerError {

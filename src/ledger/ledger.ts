@@ -151,6 +151,7 @@ export class Ledger {
     const state = await this.#load(request.contextId);
     let cursor: number;
     let reset = false;
+    state.pins += 1;
     try {
       cursor = await this.#reader.resolve(state, request.from);
     } catch (error) {
@@ -158,6 +159,8 @@ export class Ledger {
         throw fromStoreError(error);
       cursor = error.facts.sequence ?? 0;
       reset = true;
+    } finally {
+      state.pins -= 1;
     }
     const { key, heartbeatMs } = request;
     const watcher = this.#watches.subscribe({ state, cursor, options: { key, heartbeatMs }, sink });

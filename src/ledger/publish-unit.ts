@@ -18,6 +18,7 @@ export class PublishUnit implements Unit {
   readonly entries = 1;
   readonly bytes = 0;
   readonly #parts: PublishParts;
+  readonly #settled = Promise.withResolvers<void>();
 
   constructor(parts: PublishParts & { readonly state: ContextState }) {
     this.state = parts.state;
@@ -29,6 +30,7 @@ export class PublishUnit implements Unit {
     const { base, to, refuse } = this.#parts;
     if (planned?.log !== base?.log || planned?.latest !== base?.latest) throw refuse(planned);
     this.state.planned = to;
+    this.state.publishing = this.#settled.promise;
   }
 
   rows(): readonly NewRow[] {
@@ -40,10 +42,17 @@ export class PublishUnit implements Unit {
   }
 
   committed(): void {
+    this.#settle();
     this.#parts.resolve();
   }
 
   failed(error: LedgerError): void {
+    this.#settle();
     this.#parts.reject(error);
+  }
+
+  #settle(): void {
+    this.state.publishing = undefined;
+    this.#settled.resolve();
   }
 }

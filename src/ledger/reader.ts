@@ -52,18 +52,19 @@ export class Reader {
   async get(input: GetInput): Promise<GetResult> {
     try {
       const state = await this.#contexts.load(input.contextId);
-      const through = state.head?.latest ?? 0;
-      const after =
-        input.resumeToken.length === 0
-          ? Number(input.afterSequence < BigInt(through) ? input.afterSequence : through)
-          : await this.resolve(state, parseResumeToken(input.resumeToken, "resume_token"));
-      const { entries, more } = await this.#collect(state, input, after, through);
-      return {
-        entries,
-        latestSequence: through,
-        more,
-        resumeToken: await this.#tokenAfter(state, entries, after, through, more),
-      };
+      state.pins += 1;
+      try {
+        const through = state.head?.latest ?? 0;
+        const after =
+          input.resumeToken.length === 0
+            ? Number(input.afterSequence < BigInt(through) ? input.afterSequence : through)
+            : await this.resolve(state, parseResumeToken(input.resumeToken, "resume_token"));
+        const { entries, more } = await this.#collect(state, input, after, through);
+        const resumeToken = await this.#tokenAfter(state, entries, after);
+        return { entries, latestSequence: through, more, resumeToken };
+      } finally {
+        state.pins -= 1;
+      }
     } catch (error) {
       throw fromStoreError(error);
     }
@@ -89,7 +90,7 @@ export class Reader {
   async resolve(state: ContextState, cursor: Cursor): Promise<number> {
     const latest = state.head?.latest ?? 0;
     if (cursor.sequence === "latest") return latest;
-    if (cursor.sequence > latest) throw aboveHead(cursor.beyond ?? cursor.sequence, latest);
+    if (cursor.sequence > latest) throw aboveHead(cursor, latest);
     if (
       cursor.sequence > 0 &&
       cursor.hashPrefix !== undefined &&
@@ -154,25 +155,17 @@ export class Reader {
     return { entries, more: false };
   }
 
-  /** Returns the cursor after an answer: its last entry, or the end of what was looked at. */
+  /** Returns the cursor after an answer: its last entry, or where it began if it has none. */
   async #tokenAfter(
     state: ContextState,
     entries: readonly StoredEntry[],
-    after: number,
-    through: number,
-    more: boolean,
+    start: number,
   ): Promise<Uint8Array> {
     const last = entries.at(-1);
     if (last !== undefined) return encodeResumeToken(last.sequence, last.contentHash);
-    const sequence = more ? after : Math.min(after, through);
-    if (sequence === 0) return encodeResumeToken(0, undefined);
-    const [entry] = await this.page(state, {
-      after: sequence - 1,
-      through: sequence,
-      entriesMax: 1,
-      bytesMax: 1,
-    });
-    return encodeResumeToken(sequence, entry?.contentHash);
+    if (start === 0) return encodeResumeToken(0, undefined);
+    const [entry] = await this.page(state, { after: start - 1, through: start, entriesMax: 1, bytesMax: 1 });
+    return encodeResumeToken(start, entry?.contentHash);
   }
 }
 
@@ -203,10 +196,11 @@ function missingEntry(sequence: number): LedgerError {
 }
 
 /** Returns OUT_OF_RANGE for a cursor beyond the newest entry. */
-export function aboveHead(sequence: number | bigint, latest: number): LedgerError {
+function aboveHead(cursor: Cursor, latest: number): LedgerError {
+  const sequence = cursor.beyond ?? cursor.sequence;
   return new LedgerError("OUT_OF_RANGE", `sequence ${sequence} is above the context's newest, ${latest}`, {
     reason: "SEQUENCE_ABOVE_HEAD",
-    field: "from_sequence",
+    field: cursor.hashPrefix === undefined ? "from_sequence" : "resume_token",
     value: sequence,
     limit: latest,
     sequence: latest,

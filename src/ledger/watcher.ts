@@ -169,7 +169,7 @@ export class Watcher {
         this.#sentMs = this.#world.clock.monotonicMs();
         if (!this.#blocked) this.#sink.heartbeat(this.#latest);
       }
-      this.#armHeartbeat();
+      if (!this.#over) this.#armHeartbeat();
     });
   }
 }

@@ -37,7 +37,9 @@ export class CommitWriter {
   /** Takes over the connection of `openLedger`. Throws what SQLite throws. */
   constructor(db: Database) {
     this.#db = db;
-    this.#orphans = new Set(queryOnce(db, "SELECT log FROM staging ORDER BY log").map(([log]) => Number(log)));
+    this.#orphans = new Set(
+      queryOnce(db, "SELECT log FROM staging ORDER BY log").map(([log]) => Number(log)),
+    );
     this.nextLog = Number(queryOnce(db, "SELECT next_log FROM totals")[0]?.[0]);
     this.#reserved = this.nextLog + logsReserved;
     db.run("UPDATE totals SET next_log = ?", [this.#reserved]);
@@ -104,7 +106,8 @@ export class CommitWriter {
     const values = [to.latest, to.lamport, to.appendedAtNs, to.bytes, to.createdAtNs] as const;
     if (from === undefined) return this.#sql.insertHead.run(id, to.log, ...values).changes === 1;
     // Most heads keep their log, and its index is then left alone.
-    if (from.log === to.log) return this.#sql.moveHead.run(...values, id, from.log, from.latest).changes === 1;
+    if (from.log === to.log)
+      return this.#sql.moveHead.run(...values, id, from.log, from.latest).changes === 1;
     return this.#sql.switchHead.run(to.log, ...values, id, from.log, from.latest).changes === 1;
   }
 
@@ -163,7 +166,9 @@ export class CommitWriter {
       const code = sqliteCode(error);
       // The commit record may have reached the disk: only reading the file again can tell.
       if (!code.startsWith("SQLITE_IOERR") || code === "SQLITE_IOERR_SHMSIZE") throw error;
-      throw new StoreError("unknown", `Cannot ${action}: the disk failed at the end (${code})`, { cause: error });
+      throw new StoreError("unknown", `Cannot ${action}: the disk failed at the end (${code})`, {
+        cause: error,
+      });
     }
     return Math.round((Bun.nanoseconds() - start) / 1000);
   }

@@ -7,7 +7,7 @@
 import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { StoreOpenError } from "./open-error.ts";
-import { isFull, sqliteCode } from "./sqlite-failure.ts";
+import { isFull, reasonOf, sqliteCode } from "./sqlite-failure.ts";
 
 export interface DataPaths {
   readonly directory: string;
@@ -91,8 +91,11 @@ export function directoryError(directory: string, error: unknown): StoreOpenErro
     );
   }
   if (error === undefined || code === "ENOTDIR" || code === "EEXIST") {
-    return new StoreOpenError("io", `${action}: it, or a part of its path, is a file; use another path`, options);
+    return new StoreOpenError(
+      "io",
+      `${action}: it, or a part of its path, is a file; use another path`,
+      options,
+    );
   }
-  const reason = error instanceof Error ? error.message : String(error);
-  return new StoreOpenError("io", `${action}: ${reason}`, options);
+  return new StoreOpenError("io", `${action}: ${reasonOf(error)}`, options);
 }

@@ -8,7 +8,7 @@
 
 import { Database } from "bun:sqlite";
 import { type DataPaths, fileBytes } from "./data-directory.ts";
-import { isFull, sqliteCode } from "./sqlite-failure.ts";
+import { isFull, reasonOf, sqliteCode } from "./sqlite-failure.ts";
 import { StoreOpenError } from "./open-error.ts";
 
 export class DirectoryLock {
@@ -76,7 +76,11 @@ function toOpenError(directory: string, path: string, error: unknown): StoreOpen
       options,
     );
   }
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   const kind = isFull(code) ? "no-space" : "io";
-  return new StoreOpenError(kind, `Cannot lock the data directory ${directory}: ${reason} (${code})`, options);
+  return new StoreOpenError(
+    kind,
+    `Cannot lock the data directory ${directory}: ${reason} (${code})`,
+    options,
+  );
 }

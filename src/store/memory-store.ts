@@ -130,7 +130,8 @@ class MemoryStore implements Store {
     this.#logs.set(row.log, log);
     const id = row.findableId;
     const replaced = log.rows[row.sequence - 1]?.findableId;
-    if (replaced !== undefined && log.byId.get(replaced)?.sequence === row.sequence) log.byId.delete(replaced);
+    if (replaced !== undefined && log.byId.get(replaced)?.sequence === row.sequence)
+      log.byId.delete(replaced);
     log.rows[row.sequence - 1] = row;
     if (id !== undefined && (log.byId.get(id)?.sequence ?? Infinity) >= row.sequence) log.byId.set(id, row);
   }

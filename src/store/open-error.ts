@@ -9,13 +9,7 @@
  * - `io`: anything else the file system said.
  */
 export type StoreOpenFailure =
-  | "locked"
-  | "newer-schema"
-  | "not-a-ledger"
-  | "damaged"
-  | "read-only"
-  | "no-space"
-  | "io";
+  "locked" | "newer-schema" | "not-a-ledger" | "damaged" | "read-only" | "no-space" | "io";
 
 /** A data directory that cannot be opened; the message names the path and the remedy. */
 export class StoreOpenError extends Error {

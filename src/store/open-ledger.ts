@@ -10,7 +10,7 @@ import { createOwnFile, type DataPaths, directoryError, fileBytes, syncDirectory
 import { applicationId, migrate } from "./migrations.ts";
 import { StoreOpenError } from "./open-error.ts";
 import { queryOnce } from "./query-once.ts";
-import { isFull, sqliteCode } from "./sqlite-failure.ts";
+import { isFull, reasonOf, sqliteCode } from "./sqlite-failure.ts";
 
 export interface OpenLedgerOptions {
   /** True if the directory once had a ledger, so that an empty file is not a fresh one. */
@@ -128,6 +128,10 @@ function toOpenError(paths: DataPaths, error: unknown): StoreOpenError {
     );
   }
   if (isFull(code) || !code.startsWith("SQLITE_")) return directoryError(paths.directory, error);
-  const reason = error instanceof Error ? error.message : String(error);
-  return new StoreOpenError("io", `Cannot open ${paths.ledger}: ${reason} (${code}); check the disk`, options);
+  const reason = reasonOf(error);
+  return new StoreOpenError(
+    "io",
+    `Cannot open ${paths.ledger}: ${reason} (${code}); check the disk`,
+    options,
+  );
 }

@@ -39,7 +39,11 @@ const headHeadBytes = 75;
 const noId = 65_535;
 
 /** Packs `commit` into `spare` if it is large enough, else into a new buffer of at least `bufferBytesMin`. */
-export function packCommit(commit: Commit, spare: ArrayBuffer | undefined, bufferBytesMin: number): ArrayBuffer {
+export function packCommit(
+  commit: Commit,
+  spare: ArrayBuffer | undefined,
+  bufferBytesMin: number,
+): ArrayBuffer {
   const size = packedBytesMax(commit);
   const buffer =
     spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(Math.max(size, bufferBytesMin));

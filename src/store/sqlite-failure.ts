@@ -12,6 +12,11 @@ export function sqliteCode(error: unknown): string {
   return typeof code === "string" ? code : "";
 }
 
+/** Returns what an error says, whatever was thrown. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : Bun.inspect(error);
+}
+
 /** Returns true if the file system had no space left. */
 export function isFull(code: string): boolean {
   // SHMSIZE: the WAL index, a small file beside the WAL, could not grow.
@@ -22,7 +27,7 @@ export function isFull(code: string): boolean {
 export function toStoreError(action: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const code = sqliteCode(error);
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   const text = `Cannot ${action}: ${reason}${code === "" ? "" : ` (${code})`}`;
   const remedy = remedyOf(code);
   return new StoreError(isFull(code) ? "full" : "io", remedy === "" ? text : `${text}; ${remedy}`, {

@@ -6,7 +6,14 @@
 
 import { Database, type Statement } from "bun:sqlite";
 import { decodeUtf8, encodeUtf8 } from "../core/utf8.ts";
-import { type Head, type ListRange, type ReadRange, type StoredEntry, StoreError, type Totals } from "../ledger/ports.ts";
+import {
+  type Head,
+  type ListRange,
+  type ReadRange,
+  type StoredEntry,
+  StoreError,
+  type Totals,
+} from "../ledger/ports.ts";
 import { toStoreError } from "./sqlite-failure.ts";
 
 /** Pages that the reader keeps in memory; any commit empties it, the system's page cache stays. */

@@ -42,15 +42,16 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   const paths = dataPaths(options.directory);
   prepareDirectory(paths);
   const lock = DirectoryLock.acquire(paths);
-  const writer = new WriterClient(options.workerUrl, options.onProblem ?? ignore);
+  let writer: WriterClient | undefined;
   try {
+    writer = new WriterClient(options.workerUrl, options.onProblem ?? ignore);
     const expectExisting = lock.marked;
     const nextLog = await writer.open(paths, { expectExisting, synchronous: options.synchronous ?? "FULL" });
     const reader = openReader(paths.ledger);
     if (!expectExisting) lock.mark();
     return sqliteStore({ lock, writer, reader, nextLog });
   } catch (error) {
-    await writer.abort();
+    await writer?.abort();
     lock.release();
     throw error;
   }

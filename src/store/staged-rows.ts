@@ -63,7 +63,11 @@ export class StagedRows {
     }
     const opened = [...spans].filter(([log, span]) => span !== undefined && !this.#spans.has(log));
     const closed = [...spans].filter(([log, span]) => span === undefined && this.#spans.has(log));
-    return { spans, opened: [...opened.map(([log]) => log), ...replaced], closed: closed.map(([log]) => log) };
+    return {
+      spans,
+      opened: [...opened.map(([log]) => log), ...replaced],
+      closed: closed.map(([log]) => log),
+    };
   }
 
   apply(plan: StagingPlan): void {

@@ -49,8 +49,9 @@ export class WriterClient {
 
   /** Returns the first log number that is free. Throws StoreOpenError. */
   async open(paths: DataPaths, options: OpenLedgerOptions): Promise<number> {
-    const reply = await this.#call(openCall, { kind: "open", paths, options }).catch((error: Error) => {
-      throw new StoreOpenError("io", `Cannot open ${paths.ledger}: ${error.message}`, { cause: error });
+    const reply = await this.#call(openCall, { kind: "open", paths, options }).catch((error: unknown) => {
+      const text = `Cannot open ${paths.ledger}: its writer did not start: ${this.#deathReason}`;
+      throw new StoreOpenError("io", text, { cause: error });
     });
     if (reply.kind === "opened") return reply.nextLog;
     if (reply.kind === "open-failed") throw new StoreOpenError(reply.failure, reply.message);
@@ -136,7 +137,10 @@ export class WriterClient {
   #ended(): void {
     const crashed = this.#state !== "closed";
     this.#state = "closed";
-    const error = new StoreError("unknown", `Cannot tell whether the commit was written: ${this.#deathReason}`);
+    const error = new StoreError(
+      "unknown",
+      `Cannot tell whether the commit was written: ${this.#deathReason}`,
+    );
     for (const { reject } of this.#calls.values()) reject(error);
     this.#calls.clear();
     if (crashed) this.#reportCrash(new Error(`The writer of the store ended: ${this.#deathReason}`));

@@ -27,7 +27,12 @@ export type WriterReply =
       readonly packed: ArrayBuffer;
     }
   | { readonly kind: "discarded"; readonly call: number; readonly more: boolean }
-  | { readonly kind: "failed"; readonly call: number; readonly failure: StoreFailure; readonly message: string }
+  | {
+      readonly kind: "failed";
+      readonly call: number;
+      readonly failure: StoreFailure;
+      readonly message: string;
+    }
   /** A failure that no call is waiting for. */
   | { readonly kind: "problem"; readonly message: string }
   | { readonly kind: "closed" };

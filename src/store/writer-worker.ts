@@ -11,7 +11,7 @@ import { CommitWriter } from "./commit-writer.ts";
 import { StoreOpenError } from "./open-error.ts";
 import { openLedger } from "./open-ledger.ts";
 import { unpackCommit } from "./packed-commit.ts";
-import { toStoreError } from "./sqlite-failure.ts";
+import { reasonOf, toStoreError } from "./sqlite-failure.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 import type { WriterReply, WriterRequest } from "./writer-messages.ts";
 import { startUpkeep, type Upkeep } from "./writer-upkeep.ts";
@@ -43,7 +43,7 @@ function open({ paths, options }: WriterRequest & { kind: "open" }): OpenWriter 
     return { db, writer, wal, upkeep };
   } catch (error) {
     const failure = error instanceof StoreOpenError ? error.kind : "io";
-    reply({ kind: "open-failed", failure, message: error instanceof Error ? error.message : String(error) });
+    reply({ kind: "open-failed", failure, message: reasonOf(error) });
     return undefined;
   }
 }

@@ -33,7 +33,7 @@ test(
       );
       await symlink(`${projectRoot}/node_modules`, `${folder}/node_modules`);
       const { command, options } = lintCommand();
-      const { exitCode, report } = await capture(command, { ...options, cwd: folder });
+      const { exitCode, report } = await capture([...command, "src"], { ...options, cwd: folder });
       expect(report).toContain("no-floating-promises");
       expect(exitCode).toBe(1);
     } finally {

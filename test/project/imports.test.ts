@@ -26,7 +26,10 @@ const rules: Readonly<Record<string, Rule>> = {
   hash: { mayUse: ["core"], packages: ["hash-wasm"] },
   ledger: { mayUse: ["core"], packages: none },
   store: { mayUse: ["core", "ledger/ports.ts"], packages: ["bun:sqlite", "node:"] },
-  node: { mayUse: ["core", "swim", "sync", "ledger", "supervisor", "gen"], packages: [...connect, "@logtape/logtape", "node:"] },
+  node: {
+    mayUse: ["core", "swim", "sync", "ledger", "supervisor", "gen"],
+    packages: [...connect, "@logtape/logtape", "node:"],
+  },
   rpc: {
     mayUse: ["core", "sync", "ledger", "gen"],
     packages: [...connect, "@connectrpc/connect-node", "hono", "hono/", "node:"],

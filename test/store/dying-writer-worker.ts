@@ -18,8 +18,8 @@ self.onmessage = (event: MessageEvent<WriterRequest>) => {
   serve?.call(self, event);
 };
 
-self.postMessage = (reply: WriterReply, transfer: ArrayBuffer[] = []) => {
+self.postMessage = (reply: WriterReply, transfer?: unknown) => {
   if (order === "throw after the commit") throw new Error("the reply is lost");
   if (order === "die after the commit") process.exit(3);
-  post(reply, transfer);
+  post(reply, transfer as ArrayBuffer[]);
 };

@@ -3,6 +3,9 @@ import type { Commit, Head, NewRow, Store } from "../../src/ledger/ports.ts";
 /** Where the Worker's entry file is when tests run from source. */
 export const workerUrl = new URL("../../src/store/writer-worker.ts", import.meta.url);
 
+/** A page from the beginning of a log, without the log. */
+export const wholeLog = { after: 0, through: 2 ** 50, entriesMax: 512, bytesMax: 2 ** 20 };
+
 export interface RowOptions {
   readonly key?: string;
   readonly id?: string;
@@ -47,7 +50,12 @@ export function sampleAppend(contextId: string, from: Head | undefined, log: num
 }
 
 /** Appends `count` entries to a context and returns its new head. Throws unless it was committed. */
-export async function append(store: Store, contextId: string, count: number, options: RowOptions = {}): Promise<Head> {
+export async function append(
+  store: Store,
+  contextId: string,
+  count: number,
+  options: RowOptions = {},
+): Promise<Head> {
   const from = await store.head(contextId);
   const log = from?.log ?? store.newLog();
   const to = sampleHead(log, (from?.latest ?? 0) + count);
@@ -62,7 +70,7 @@ export async function sequencesOf(store: Store, log: number): Promise<number[]> 
   const sequences: number[] = [];
   for (;;) {
     const after = sequences.at(-1) ?? 0;
-    const page = await store.read({ log, after, through: 2 ** 50, entriesMax: 512, bytesMax: 2 ** 20 });
+    const page = await store.read({ ...wholeLog, log, after });
     if (page.length === 0) return sequences;
     sequences.push(...page.map(({ sequence }) => sequence));
   }

@@ -67,10 +67,14 @@ describe("abort()", () => {
   test("fails the commit under way as unknown, and frees the directory", async () => {
     using directory = temporaryDirectory();
     const store = await openSqliteStore({ directory: directory.path, workerUrl });
-    const pending = store.commit(sampleAppend("c", undefined, store.newLog(), 5)).catch((error: unknown) => error);
+    const pending = store
+      .commit(sampleAppend("c", undefined, store.newLog(), 5))
+      .catch((error: unknown) => error);
     await store.abort();
     expect(["committed", "unknown"]).toContain(kindOf(await pending));
     expect(await store.totals().catch((error: unknown) => error)).toMatchObject({ failure: "closed" });
+    await store.abort();
+    await store.close();
     await (await openSqliteStore({ directory: directory.path, workerUrl })).close();
   });
 });

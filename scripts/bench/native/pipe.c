@@ -1,7 +1,6 @@
 /* Streams of requests (AppendStream): every stream keeps a number of messages unanswered. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 
 #include "envelope.h"
@@ -15,39 +14,32 @@ enum { MESSAGE_FIELD_ONE = 0x0a, IN_FLIGHT_MAX = 4096 };
 typedef struct {
   h2_stream *stream;
   envelope answers;
-  uint8_t *message;
   /* When the messages without answer were handed over, a ring. */
   uint64_t began_ns[IN_FLIGHT_MAX];
   unsigned long begun, answered;
+  uint64_t answered_ns;
 } pipeline;
 
 static blob body;
-static unsigned long in_flight, total, numbered, done, all_done, failed;
-static long number_at, number_digits, rate;
+static unsigned long in_flight, total, begun_all, done, all_done, failed;
+static long rate;
 static uint64_t started, measure_from, measure_until, finished;
 static pipeline *pipelines;
 static int pipelines_count;
 
-/* Writes the next number over the zeros of the message, so that each goes to a context of its own. */
-static void number(uint8_t *message) {
-  unsigned long rest = numbered;
-  for (long i = number_digits - 1; i >= 0; i--, rest /= 10) message[number_at + i] = (uint8_t)('0' + rest % 10);
-}
-
 static bool may_send(const pipeline *p, uint64_t now) {
   if (p->begun - p->answered >= in_flight || now >= measure_until) return false;
-  if (total && numbered >= total) return false;
-  return !rate || numbered <= (unsigned long)((double)(now - started) / 1e9 * (double)rate);
+  if (total && begun_all >= total) return false;
+  return !rate || begun_all <= (unsigned long)((double)(now - started) / 1e9 * (double)rate);
 }
 
 static void next(h2_stream *s) {
   pipeline *p = s->owner;
   uint64_t now = now_ns();
   if (s->message || !may_send(p, now)) return;
-  number(p->message);
   p->began_ns[p->begun++ % IN_FLIGHT_MAX] = now;
-  numbered++;
-  s->message = p->message;
+  begun_all++;
+  s->message = body.bytes;
   s->length = body.length;
 }
 
@@ -65,6 +57,15 @@ static void answer(void *owner, uint8_t flags, const uint8_t *message, size_t le
     times_add(now - p->began_ns[p->answered % IN_FLIGHT_MAX]);
   }
   p->answered++;
+  p->answered_ns = now;
+}
+
+/* Streams that had messages to answer and answered none in the second half of the measured time. */
+static int silent(void) {
+  uint64_t half = measure_from + (measure_until - measure_from) / 2;
+  int count = 0;
+  for (int i = 0; i < pipelines_count; i++) count += pipelines[i].begun > pipelines[i].answered && pipelines[i].answered_ns < half;
+  return count;
 }
 
 static void data(h2_stream *s, const uint8_t *bytes, size_t length) {
@@ -94,8 +95,6 @@ static void open_all(int epoll, int connections, int streams) {
     pipeline *p = &pipelines[i];
     p->stream = &c->streams[i % streams];
     p->stream->owner = p;
-    p->message = malloc(body.length);
-    memcpy(p->message, body.bytes, body.length);
     h2_request(p->stream, &head, NULL, 0, false);
   }
 }
@@ -115,8 +114,6 @@ int pipe_main(void) {
   if (in_flight > IN_FLIGHT_MAX) in_flight = IN_FLIGHT_MAX;
   total = (unsigned long)option_number("total", 0);
   rate = option_number("rate", 0);
-  number_at = option_number("number_at", 0);
-  number_digits = option_number("number_digits", 0);
 
   int epoll = epoll_create1(0);
   started = now_ns();
@@ -132,7 +129,8 @@ int pipe_main(void) {
   }
   /* Unless a total bounds the run, what was answered in the measured time counts. */
   uint64_t ns = total ? finished - started : measure_until - measure_from;
-  printf("{\"done\":%lu,\"failed\":%lu,\"seconds\":%.6f,", total ? all_done : done, failed, (double)ns / 1e9);
+  printf("{\"done\":%lu,\"failed\":%lu,\"silent\":%d,\"seconds\":%.6f,", total ? all_done : done, failed,
+         total ? 0 : silent(), (double)ns / 1e9);
   times_print();
   printf("}\n");
   return 0;

@@ -2,25 +2,23 @@ import { type Bench, type Row, scratchDirectory } from "../run/bench.ts";
 import type { Line } from "../line.ts";
 import { median } from "../measure/statistics.ts";
 import { startLedger } from "../peers/ledger.ts";
-import { pipeLoad } from "../run/load.ts";
-import { appendStreamMessage } from "../run/requests.ts";
+import { fillContexts } from "../run/fill-contexts.ts";
 
 const starts = 15;
 const fullStarts = 7;
 const contexts = 1_000_000;
 const entriesEach = 10;
-const fillSecondsMax = 180;
 
 /** From the start of the process to its "ready" line, empty and with very many contexts. */
 export const ready: Row = {
   name: "ready",
-  needs: ["gcc"],
+  needs: [],
   run: async (bench): Promise<readonly Line[]> => {
     const empty = [];
     for (let start = 0; start < starts; start++) empty.push(await readyMs(bench));
     await using full = await scratchDirectory(bench, "full");
     bench.log(`filling ${contexts} contexts`);
-    await fillContexts(bench, full.path);
+    await fillContexts({ directory: full.path, contexts, entriesEach });
     const filled = [];
     for (let start = 0; start < fullStarts; start++) filled.push(await readyMs(bench, full.path));
     return [
@@ -33,22 +31,6 @@ export const ready: Row = {
 async function readyMs(bench: Bench, data?: string): Promise<number> {
   await using ledger = await startLedger(bench, data);
   return ledger.readyMs;
-}
-
-async function fillContexts(bench: Bench, data: string): Promise<void> {
-  await using ledger = await startLedger(bench, data);
-  const digits = "0".repeat(`${contexts - 1}`.length);
-  await pipeLoad(bench, {
-    protocol: "grpc",
-    port: ledger.ports.grpc,
-    message: appendStreamMessage(`context-${digits}`, entriesEach),
-    numberedDigits: digits,
-    connections: 4,
-    streams: 2,
-    inFlight: 128,
-    seconds: fillSecondsMax,
-    total: contexts,
-  });
 }
 
 function line(what: string, times: readonly number[], marks: { atLeast: number; aim: number }): Line {

@@ -1,12 +1,7 @@
-import {
-  Http2ServerRequest,
-  Http2ServerResponse,
-  type IncomingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { constants, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { Log } from "../../core/log.ts";
 import { spellMessage } from "./grpc-answer.ts";
 
@@ -22,22 +17,50 @@ export async function serveStream(parts: {
   handler: UniversalHandler;
   stream: ServerHttp2Stream;
   headers: IncomingHttpHeaders;
-  rawHeaders: readonly string[];
   received: Received | undefined;
   log: Log;
 }): Promise<void> {
-  const { handler, stream, headers, rawHeaders, received, log } = parts;
+  const { handler, stream, headers, received, log } = parts;
   try {
-    const request = new Http2ServerRequest(stream, headers, {}, rawHeaders);
-    const response = new Http2ServerResponse(stream);
-    const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-    const body = received === undefined ? universal.body : continued(received, stream);
-    await universalResponseToNodeResponse(spelled(await handler({ ...universal, body })), response);
+    const request = universalRequest(stream, headers, received);
+    await universalResponseToNodeResponse(spelled(await handler(request)), new Http2ServerResponse(stream));
   } catch (error) {
     // The client has gone, or the connection broke: nobody is left to be told.
     if (ConnectError.from(error).code !== Code.Aborted) log.debug("a call ended early", { error });
     if (!stream.destroyed) stream.close();
   }
+}
+
+function universalRequest(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  received: Received | undefined,
+): UniversalServerRequest {
+  const abort = new AbortController();
+  stream.once("close", () => abort.abort(closeReason(stream)));
+  const header = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(":") || value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) header.append(name, one);
+  }
+  return {
+    httpVersion: "2.0",
+    method: headers[":method"] ?? "",
+    url: `${headers[":scheme"] ?? "http"}://${headers[":authority"] ?? "localhost"}${headers[":path"] ?? "/"}`,
+    header,
+    body: received === undefined ? (stream as AsyncIterable<Uint8Array>) : continued(received, stream),
+    signal: abort.signal,
+  };
+}
+
+/** Returns why a stream ended: undefined if in good order, else what the peer's reset means for the call. */
+function closeReason({ rstCode }: ServerHttp2Stream): ConnectError | undefined {
+  if (rstCode === constants.NGHTTP2_NO_ERROR) return undefined;
+  const cancelled = rstCode === constants.NGHTTP2_CANCEL;
+  return new ConnectError(
+    cancelled ? "the client has cancelled the call" : `the stream was reset with code ${rstCode}`,
+    cancelled ? Code.Canceled : Code.Unavailable,
+  );
 }
 
 /** Returns an answer whose gRPC status message, once there is one, is spelled as clients expect. */

@@ -26,7 +26,6 @@ export interface GrpcListenerOptions extends FastGrpcParts {
 /** An idle client is asked for a sign of life this often, and dropped if it gives none until the next time. */
 const keepaliveMs = 15_000;
 const settings = { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 };
-const sessionWindowBytes = 1 << 24;
 
 /** Opens the listener. Rejects with the system's error if it cannot. */
 export async function startGrpcListener(options: GrpcListenerOptions): Promise<Listener> {
@@ -64,7 +63,7 @@ function createDispatcher(
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: string[]) => void {
   const { handlers, log } = options;
   const takeFast = createFastGrpc(options);
-  return (stream, headers, _flags, rawHeaders) => {
+  return (stream, headers) => {
     // Without a listener a reset by the client would end the process.
     stream.on("error", (error) => log.debug("a stream failed", { error }));
     if (!options.isHostAllowed(headers[":authority"] as string | undefined))
@@ -73,7 +72,7 @@ function createDispatcher(
     const handler = handlers.get(path);
     if (handler === undefined) return respondUnknown(stream, headers);
     const serve = (received: Parameters<typeof serveStream>[0]["received"]): void =>
-      void serveStream({ handler, stream, headers, rawHeaders, received, log });
+      void serveStream({ handler, stream, headers, received, log });
     if (!takeFast(stream, headers, (_stream, bytes, ended) => serve({ bytes, ended }))) serve(undefined);
   };
 }
@@ -94,7 +93,6 @@ function respondStatus(stream: ServerHttp2Stream, status: number): void {
 
 /** Drops a peer that a partition or a crash took away without a word: TCP alone notices after minutes. */
 function keepAlive(session: ServerHttp2Session): void {
-  session.setLocalWindowSize(sessionWindowBytes);
   session.on("error", () => {});
   let waiting = false;
   const timer = setInterval(() => {

@@ -1,0 +1,30 @@
+/**
+ * Appends to three contexts at a time, as fast as it can, and prints their common length after each
+ * acknowledgement, until it is killed. Between, it stages rows that it never publishes.
+ */
+import { openSqliteStore } from "../../src/store/sqlite-store.ts";
+import { sampleHead, sampleRows, workerUrl } from "./sample-rows.ts";
+
+const store = await openSqliteStore({ directory: process.argv[2] ?? "", workerUrl });
+const contextIds = ["a", "b", "c"];
+const heads = await Promise.all(contextIds.map((contextId) => store.head(contextId)));
+const logs = heads.map((head) => head?.log ?? store.newLog());
+let latest = heads[0]?.latest ?? 0;
+let stage = { log: store.newLog(), latest: 0 };
+
+for (let round = 1; ; round += 1) {
+  const added = 1 + ((round * 37) % 100);
+  const rows = logs.flatMap((log) => sampleRows(log, latest + 1, latest + added, { wireBytes: 200 }));
+  const changes = contextIds.map((contextId, i) => {
+    const log = logs[i] ?? 0;
+    const from = latest === 0 ? undefined : sampleHead(log, latest);
+    return { contextId, from, to: sampleHead(log, latest + added) };
+  });
+  const staged = sampleRows(stage.log, stage.latest + 1, stage.latest + 20);
+  const outcome = await store.commit({ rows: [...rows, ...staged], heads: changes });
+  if (outcome.kind !== "committed") throw new Error(outcome.kind);
+  latest += added;
+  stage =
+    round % 10 === 0 ? { log: store.newLog(), latest: 0 } : { log: stage.log, latest: stage.latest + 20 };
+  process.stdout.write(`${latest}\n`);
+}

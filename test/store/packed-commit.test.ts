@@ -1,0 +1,73 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { encodeUtf8 } from "../../src/core/utf8.ts";
+import type { Commit, Head, HeadChange, NewRow } from "../../src/ledger/ports.ts";
+import { packCommit, unpackCommit } from "../../src/store/packed-commit.ts";
+
+const safe = fc.maxSafeNat();
+const text = fc.string({ unit: "binary", maxLength: 200 });
+const int64 = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n });
+const head: fc.Arbitrary<Head> = fc.record({
+  log: safe,
+  latest: safe,
+  lamport: int64,
+  appendedAtNs: int64,
+  bytes: safe,
+  createdAtNs: int64,
+});
+const row: fc.Arbitrary<NewRow> = fc.record({
+  log: safe,
+  sequence: safe,
+  key: text,
+  findableId: fc.option(text, { nil: undefined }),
+  contentHash: fc.uint8Array({ maxLength: 40 }),
+  wire: fc.uint8Array({ maxLength: 300 }),
+});
+const headChange: fc.Arbitrary<HeadChange> = fc.record({
+  contextId: text,
+  from: fc.option(head, { nil: undefined }),
+  to: head,
+});
+const commit: fc.Arbitrary<Commit> = fc.record({
+  rows: fc.array(row, { maxLength: 20 }),
+  heads: fc.array(headChange, { maxLength: 5 }),
+});
+
+/** What unpacking must give, worked out without packing. */
+function unpacked({ rows, heads }: Commit) {
+  return {
+    rows: rows.map(({ key, findableId, ...rest }) => ({
+      ...rest,
+      key: encodeUtf8(key),
+      id: findableId === undefined ? null : encodeUtf8(findableId),
+    })),
+    heads: heads.map(({ contextId, from, to }) => ({
+      id: encodeUtf8(contextId),
+      from: from === undefined ? undefined : { log: from.log, latest: from.latest, bytes: from.bytes },
+      to,
+    })),
+  };
+}
+
+describe("packCommit() and unpackCommit()", () => {
+  test("give back any commit, also from a buffer that was used before", () => {
+    let spare: ArrayBuffer | undefined;
+    fc.assert(
+      fc.property(commit, (sample) => {
+        spare = packCommit(sample, spare, 1024);
+        expect(unpackCommit(spare)).toEqual(unpacked(sample));
+      }),
+      { numRuns: 200, seed: 3 },
+    );
+  });
+
+  test("use the spare buffer only if the commit fits", () => {
+    const spare = new ArrayBuffer(100);
+    const empty = { rows: [], heads: [] };
+    const large = { log: 1, sequence: 1, key: "k", findableId: undefined, contentHash: new Uint8Array(32) };
+    expect(packCommit(empty, spare, 0)).toBe(spare);
+    expect(packCommit({ rows: [{ ...large, wire: new Uint8Array(100) }], heads: [] }, spare, 0)).not.toBe(
+      spare,
+    );
+  });
+});
