@@ -23,10 +23,10 @@ const server = Bun.spawn([executable, "serve", ...Bun.argv.slice(2)], {
   stdio: ["inherit", "inherit", "inherit"],
 });
 process.on("SIGTERM", () => server.kill("SIGTERM"));
-for (const signal of ["SIGINT", "SIGHUP"] as const) {
-  // A terminal sends these to the server as well.
-  process.on(signal, () => process.stdin.isTTY || server.kill(signal));
-}
+// A terminal sends these to the server as well.
+const onTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
+for (const signal of ["SIGINT", "SIGHUP"] as const)
+  process.on(signal, () => onTerminal || server.kill(signal));
 const watch = setInterval(() => {
   if (startedBy.every(isAlive)) return;
   clearInterval(watch);

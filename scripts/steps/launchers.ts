@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * Returns the processes that stand between the user's command and this one: npm, npx and the shells they
- * start scripts with. None where /proc is missing.
+ * Returns the processes that stand between the user's command and this one: npm, npx, Bun and the shells
+ * they start scripts with. None where /proc is missing.
  *
  * A shell that is ended by a signal does not hand it on, so a stopped `npm start` would leave what it
  * started running; whoever starts something lasting should end it when one of these is gone.
@@ -23,9 +23,22 @@ export function isAlive(pid: number): boolean {
 }
 
 function isLauncher(pid: number): boolean {
-  const [program = "", ...args] = read(pid, "cmdline").split("\0");
-  const name = program.split("/").at(-1) ?? "";
-  return /^(?:npm|npx)(?: |$)/.test(name) || (/^(?:sh|dash|bash)$/.test(name) && args[0] === "-c");
+  // npm writes its command line as one word.
+  const [program = "", first = ""] = read(pid, "cmdline").split(/[\0 ]/);
+  switch (program.split("/").at(-1)) {
+    case "npm":
+    case "npx":
+      return true;
+    case "bun":
+    case "bun.exe":
+      return ["start", "run", "x"].includes(first);
+    case "sh":
+    case "dash":
+    case "bash":
+      return first === "-c";
+    default:
+      return false;
+  }
 }
 
 function parentOf(pid: number): number {

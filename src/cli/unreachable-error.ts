@@ -7,8 +7,10 @@ export class UnreachableError extends Error {
     detail: string,
     options: ErrorOptions,
   ) {
+    // Systems explain a refused connection at length; its code says as much.
+    const cause = /^E[A-Z]+(?=:)/.exec(detail)?.[0] ?? detail;
     super(
-      `no ledger answers at ${url} (${detail}); is it running? Start one with "converge-ledger serve", or name another with --url`,
+      `no ledger answers at ${url} (${cause}); is it running? Start one with "converge-ledger serve", or name another with --url`,
       options,
     );
   }

@@ -217,7 +217,7 @@ export function varintSize(value: number): number {
 }
 
 /** Returns how many bytes the varint of a value below 2^64 takes. */
-function varint64Size(value: bigint): number {
+export function varint64Size(value: bigint): number {
   const high = Number(value >> 32n);
   const bits = high === 0 ? 32 - Math.clz32(Number(value)) : 64 - Math.clz32(high);
   return Math.max(1, Math.ceil(bits / 7));
@@ -236,7 +236,8 @@ export function writeVarint(target: Uint8Array, offset: number, value: number): 
   return at;
 }
 
-function writeVarint64(target: Uint8Array, offset: number, value: bigint): number {
+/** Writes the varint of a value below 2^64 and returns the offset after it. */
+export function writeVarint64(target: Uint8Array, offset: number, value: bigint): number {
   // Two 32-bit halves: arithmetic on bigints costs several times that on numbers.
   let high = Number(value >> 32n);
   let low = Number(BigInt.asUintN(32, value));

@@ -60,7 +60,8 @@ export const limits = {
   /** Appends waiting for their commit, all contexts together. */
   queuedEntriesMax: 65_536,
   queuedBytesMax: 128 * MiB,
-  /** One commit takes at most this much of the queue. */
+  /** One commit takes at most this much of the queue; on a fast disk it makes do with `commitEntriesMin` at a time. */
+  commitEntriesMin: 256,
   commitEntriesMax: 8192,
   commitBytesMax: 16 * MiB,
   /** The write-ahead log is copied into the ledger file when it holds this much, idle or not. */

@@ -49,6 +49,8 @@ interface Change {
 
 type Changes = ReadonlyMap<ContextState, Change>;
 
+const nothing = (): void => {};
+
 /** How long the committer waits for a restarted store to say whether a commit was written. */
 const recoveryMsMax = 30_000;
 const recoveryRetryMs = 20;
@@ -61,6 +63,12 @@ export class Committer {
   #queuedEntries = 0;
   #queuedBytes = 0;
   #running: Promise<void> | undefined;
+  /**
+   * Entries of the next commit, at most: about as many as can be written in the time of one fsync. Two commits of
+   * that size, one being written and one being planned or answered, keep both threads busy; smaller ones would
+   * wait for fsyncs.
+   */
+  #commitEntriesMax: number = limits.commitEntriesMin;
   /** Contexts whose committed head may be another than they know. */
   readonly #unsure = new Set<ContextState>();
 
@@ -99,16 +107,30 @@ export class Committer {
   async #run(): Promise<void> {
     // What the same turn of the event loop appends shares the first commit.
     await undefined;
+    let answer = nothing;
     while (this.#queue.length > 0) {
-      const unsettled = await this.#settle();
+      let refused: LedgerError | undefined;
+      if (this.#unsure.size > 0) {
+        answer();
+        answer = nothing;
+        refused = await this.#settle();
+      }
       const batch = this.#takeBatch();
-      const error = unsettled ?? (await this.#commit(batch));
-      if (error !== undefined) {
-        for (const unit of batch) this.#leave(unit).failed(error);
+      if (refused === undefined) {
+        const writing = this.#commit(batch);
+        // While the store writes this batch, the one before it is answered.
+        answer();
+        const outcome = await writing;
+        answer = outcome.answer ?? nothing;
+        refused = outcome.refused;
+      }
+      if (refused !== undefined) {
+        for (const unit of batch) this.#leave(unit).failed(refused);
         await this.#settle();
         this.#planAgain();
       }
     }
+    answer();
     this.#running = undefined;
   }
 
@@ -119,7 +141,7 @@ export class Committer {
     for (const unit of this.#queue) {
       entries += unit.entries;
       bytes += unit.bytes;
-      if (count > 0 && (entries > limits.commitEntriesMax || bytes > limits.commitBytesMax)) break;
+      if (count > 0 && (entries > this.#commitEntriesMax || bytes > limits.commitBytesMax)) break;
       count += 1;
     }
     if (count === this.#queue.length) {
@@ -130,41 +152,48 @@ export class Committer {
     return this.#queue.splice(0, count);
   }
 
-  /** Writes a batch and answers its units; returns why it could not, with no unit answered. */
-  async #commit(batch: readonly Unit[]): Promise<LedgerError | undefined> {
+  /** Writes a batch. Returns how to answer its units, or why nothing was written, with no unit answered. */
+  async #commit(batch: readonly Unit[]): Promise<{ answer?: () => void; refused?: LedgerError }> {
     const { commit, changes } = gather(batch);
-    if (commit.rows.length === 0 && commit.heads.length === 0) {
-      for (const unit of batch) this.#leave(unit).committed();
-      return undefined;
-    }
-    const startMs = this.#clock.monotonicMs();
-    try {
-      const outcome = await this.#store.commit(commit);
-      if (outcome.kind === "head-moved") {
-        for (const state of changes.keys()) this.#unsure.add(state);
-        return headMoved(outcome.contextId);
+    if (commit.rows.length > 0 || commit.heads.length > 0) {
+      const startMs = this.#clock.monotonicMs();
+      try {
+        const outcome = await this.#store.commit(commit);
+        if (outcome.kind === "head-moved") {
+          for (const state of changes.keys()) this.#unsure.add(state);
+          return { refused: headMoved(outcome.contextId) };
+        }
+        this.#measure(commit, outcome.syncMicros, startMs);
+      } catch (cause) {
+        const written =
+          cause instanceof StoreError && cause.failure === "unknown" && (await this.#wasWritten(changes));
+        if (!written) return { refused: fromStoreError(cause) };
       }
-      const totalSeconds = (this.#clock.monotonicMs() - startMs) / 1000;
-      let bytes = 0;
-      for (const row of commit.rows) bytes += row.wire.length;
-      const syncSeconds = outcome.syncMicros / 1e6;
-      this.#observer.measured({ entries: commit.rows.length, bytes, syncSeconds, totalSeconds });
-    } catch (cause) {
-      const written =
-        cause instanceof StoreError && cause.failure === "unknown" && (await this.#wasWritten(changes));
-      if (!written) return fromStoreError(cause);
     }
-    for (const [state, change] of changes) this.#advance(state, change);
-    for (const unit of batch) this.#leave(unit).committed();
-    return undefined;
+    const announce = [...changes].map(([state, change]) => this.#advance(state, change));
+    return {
+      answer: () => {
+        for (const tell of announce) tell();
+        for (const unit of batch) this.#leave(unit).committed();
+      },
+    };
   }
 
-  #advance(state: ContextState, { to, rows }: Change): void {
+  #measure({ rows }: Commit, syncMicros: number, startMs: number): void {
+    let bytes = 0;
+    for (const row of rows) bytes += row.wire.length;
+    const totalSeconds = (this.#clock.monotonicMs() - startMs) / 1000;
+    this.#observer.measured({ entries: rows.length, bytes, syncSeconds: syncMicros / 1e6, totalSeconds });
+    this.#commitEntriesMax = Math.min(limits.commitEntriesMax, Math.max(limits.commitEntriesMin, syncMicros));
+  }
+
+  /** Moves a head and returns how to tell the observer. */
+  #advance(state: ContextState, { to, rows }: Change): () => void {
     const before = state.head;
     state.head = to;
     const follows =
       (before === undefined || before.log === to.log) && rows.length === to.latest - (before?.latest ?? 0);
-    this.#observer.advanced(state, follows ? rows : []);
+    return () => this.#observer.advanced(state, follows ? rows : []);
   }
 
   /** After the writer died: the heads tell, because a commit is one transaction. */

@@ -215,7 +215,7 @@ export class Ledger {
     return this.#snapshots.snapshot(contextId);
   }
 
-  /** Restores a snapshot; nothing is visible before all of it is verified. */
+  /** Restores a snapshot; nothing is visible before all of it is verified. What `chunks` throws comes back as it is. */
   async load(input: LoadInput, chunks: AsyncIterable<Uint8Array>): Promise<LoadResult> {
     checkContextId(input.contextId);
     return this.#loader.load(input, chunks);

@@ -22,6 +22,7 @@ import type { Committer } from "./committer.ts";
 import type { ContextState } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
 import type { Clock, Head, Store, Zstd } from "./ports.ts";
+import { StoreError } from "./ports.ts";
 import { PublishUnit } from "./publish-unit.ts";
 import type { Reader } from "./reader.ts";
 import { Staging } from "./staging.ts";
@@ -61,7 +62,7 @@ export class Loader {
     this.#parts = parts;
   }
 
-  /** Throws LedgerError, having changed nothing that anyone can see. */
+  /** Throws LedgerError, or what `chunks` throws, having changed nothing that anyone can see. */
   async load(input: LoadInput, chunks: AsyncIterable<Uint8Array>): Promise<LoadResult> {
     try {
       const state = await this.#parts.contexts.load(input.contextId);
@@ -72,7 +73,7 @@ export class Loader {
         state.pins -= 1;
       }
     } catch (error) {
-      throw fromStoreError(error);
+      throw error instanceof StoreError ? fromStoreError(error) : error;
     }
   }
 }

@@ -35,6 +35,8 @@ export class Span {
 /** Entries of a span that watchers of a live context share, at most. */
 const spanEntriesMax = 256;
 const spanBytesMax = limits.watcherBufferBytes;
+/** Watchers that keep up have one cursor, so few spans are ever shared; others would only hold memory. */
+const spansMax = 8;
 
 /** The newest entries of one context that is being watched, so that its watchers need no store. */
 export class Tail {
@@ -80,6 +82,13 @@ export class Tail {
     this.#spans.clear();
   }
 
+  #forgetOldestSpan(): void {
+    for (const after of this.#spans.keys()) {
+      this.#spans.delete(after);
+      return;
+    }
+  }
+
   /** Returns entries that follow the cursor `after`, or undefined if the next one is not held. */
   spanAfter(after: number): Span | undefined {
     const known = this.#spans.get(after);
@@ -95,6 +104,7 @@ export class Tail {
       to += 1;
     }
     const span = new Span(this.#entries.slice(from, to));
+    if (this.#spans.size >= spansMax) this.#forgetOldestSpan();
     this.#spans.set(after, span);
     return span;
   }

@@ -84,7 +84,8 @@ export class Watcher {
     while (!this.#over && !this.#blocked && !this.#reading) {
       if (this.#caughtUpAt !== undefined && this.#cursor >= this.#caughtUpAt) {
         this.#caughtUpAt = undefined;
-        this.#sink.caughtUp(this.#cursor);
+        this.#tell((sink) => sink.caughtUp(this.#cursor));
+        continue;
       }
       if (!this.lagging) return;
       const span = this.#world.tail.spanAfter(this.#cursor);
@@ -111,7 +112,7 @@ export class Watcher {
   end(error: LedgerError): void {
     if (this.#over) return;
     this.close();
-    this.#sink.ended(error);
+    this.#tell((sink) => sink.ended(error));
   }
 
   get #latest(): number {
@@ -157,7 +158,18 @@ export class Watcher {
     if (this.#over) return;
     this.#cursor = cursor;
     this.#sentMs = this.#world.clock.monotonicMs();
-    this.#blocked = !this.#sink.entries(span);
+    this.#tell((sink) => {
+      this.#blocked = !sink.entries(span);
+    });
+  }
+
+  /** Calls the sink; one that throws although it must not is taken for one whose client has gone. */
+  #tell(call: (sink: WatchSink) => void): void {
+    try {
+      call(this.#sink);
+    } catch {
+      this.close();
+    }
   }
 
   #armHeartbeat(): void {
@@ -167,7 +179,7 @@ export class Watcher {
     this.#cancelHeartbeat = this.#world.clock.after(Math.max(1, restMs), () => {
       if (this.#world.clock.monotonicMs() - this.#sentMs >= heartbeatMs) {
         this.#sentMs = this.#world.clock.monotonicMs();
-        if (!this.#blocked) this.#sink.heartbeat(this.#latest);
+        if (!this.#blocked) this.#tell((sink) => sink.heartbeat(this.#latest));
       }
       if (!this.#over) this.#armHeartbeat();
     });

@@ -36,6 +36,11 @@ export function deadlineExceeded(): ConnectError {
   return new ConnectError("the operation timed out", Code.DeadlineExceeded);
 }
 
+/** Returns what a call is answered with whose signal has fired: the signal's reason if it is meant for clients. */
+export function abortError({ reason }: AbortSignal): ConnectError {
+  return reason instanceof ConnectError ? reason : new ConnectError("the call was cancelled", Code.Canceled);
+}
+
 /**
  * Returns what every protocol answers for an error: the code, the sentence, and the facts as
  * google.rpc details. Anything but a LedgerError or ConnectError is INTERNAL and says nothing of its cause.

@@ -1,6 +1,7 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { type Health, HealthCheckResponse_ServingStatus as Status } from "../gen/grpc/health/v1/health_pb.ts";
 import { isReady, type Readiness } from "./readiness.ts";
+import { throwReason } from "./throw-reason.ts";
 
 /**
  * grpc.health.v1: the empty service name and every service of this server share one status.
@@ -21,7 +22,7 @@ export function createHealthService(
       if (!known.has(service)) {
         yield { status: Status.SERVICE_UNKNOWN };
         await aborted(signal);
-        return;
+        return throwReason(signal);
       }
       let last: Status | undefined;
       while (!signal.aborted) {
@@ -36,6 +37,7 @@ export function createHealthService(
           unsubscribe();
         }
       }
+      throwReason(signal);
     },
   };
 }

@@ -1,5 +1,4 @@
 import { create } from "@bufbuild/protobuf";
-import { anyPack } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { LedgerError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
@@ -13,10 +12,8 @@ import {
   type LedgerService,
   type LoadStreamRequest,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
-import { type Status, StatusSchema } from "../gen/google/rpc/status_pb.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { toConnectError } from "./connect-error.ts";
-import { appendInput, contextInfoMessage, durability, receiptMessage } from "./messages.ts";
+import { appendInput, contextInfoMessage, durability, receiptMessage, streamError } from "./messages.ts";
 import { pipelined } from "./pipelined.ts";
 import { snapshotMetadata } from "./snapshot-metadata.ts";
 
@@ -85,20 +82,8 @@ function appendStream(
       const value = await appendBatch(ledger, request);
       return create(AppendStreamResponseSchema, { result: { case: "appended", value } });
     } catch (error) {
-      return create(AppendStreamResponseSchema, { result: { case: "error", value: statusMessage(error) } });
+      return streamError(error);
     }
-  });
-}
-
-/** Returns an error as a google.rpc.Status. */
-function statusMessage(error: unknown): Status {
-  const { code, rawMessage, details } = toConnectError(error);
-  return create(StatusSchema, {
-    code,
-    message: rawMessage,
-    details: details.flatMap((detail) =>
-      "desc" in detail ? [anyPack(detail.desc, create(detail.desc, detail.value))] : [],
-    ),
   });
 }
 

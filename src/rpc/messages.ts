@@ -5,19 +5,25 @@
  */
 
 import { create, fromBinary } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
 import { contentHashFieldBytes, writeContentHashField } from "../core/entry-wire.ts";
 import { LedgerError } from "../core/errors.ts";
 import type { AppendInput } from "../core/validate.ts";
 import { type AppendRequest, type Entry, EntrySchema } from "../gen/converge/context/v1/context_pb.ts";
-import type {
-  ContextInfo as ContextInfoMessage,
-  NewEntry,
-  Receipt,
+import {
+  type AppendStreamResponse,
+  AppendStreamResponseSchema,
+  type ContextInfo as ContextInfoMessage,
+  ContextInfoSchema,
+  type NewEntry,
+  type Receipt,
+  ReceiptSchema,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
-import { ContextInfoSchema, ReceiptSchema } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
 import type { Appended } from "../ledger/append-unit.ts";
 import type { ContextInfo } from "../ledger/ledger.ts";
 import type { StoredEntry } from "../ledger/ports.ts";
+import { toConnectError } from "./connect-error.ts";
 
 /** One node has the entry and is meant to. */
 export const durability = { copies: 1, holders: 1 } as const;
@@ -55,6 +61,16 @@ export function receiptMessage({
 export function appendInput(message: AppendRequest | NewEntry): AppendInput {
   const { key, payload, metadata, receivedLamport, idempotencyKey } = message;
   return { key, payload, metadata: Object.entries(metadata), receivedLamport, idempotencyKey };
+}
+
+/** Returns the answer to one refused request of an AppendStream. */
+export function streamError(error: unknown): AppendStreamResponse {
+  const { code, rawMessage: message, details } = toConnectError(error);
+  const packed = details.flatMap((detail) =>
+    "desc" in detail ? [anyPack(detail.desc, create(detail.desc, detail.value))] : [],
+  );
+  const value = create(StatusSchema, { code, message, details: packed });
+  return create(AppendStreamResponseSchema, { result: { case: "error", value } });
 }
 
 export function contextInfoMessage({ contextId, head }: ContextInfo): ContextInfoMessage {

@@ -1,8 +1,8 @@
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import type { ConnectError, Interceptor } from "@connectrpc/connect";
 import type { Metrics, Operation, Protocol } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
 import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
-import { callCode, toConnectError } from "./connect-error.ts";
+import { abortError, callCode, toConnectError } from "./connect-error.ts";
 
 /** The calls that are measured; health checks and reflection are not. */
 const operations = new Set<string>(
@@ -23,17 +23,15 @@ export function observeCalls(metrics: Metrics): Interceptor {
       metrics.operation(name as Operation, protocol, callCode(error), (performance.now() - startMs) / 1000);
     };
     try {
-      const response = await (request.stream ? next(request) : unlessAborted(request.signal, next(request)));
+      const response = await unlessAborted(request.signal, next(request));
       if (!response.stream) {
         done();
         return response;
       }
       const isWatch = request.method.name === "Watch";
       const change = (by: 1 | -1): void => (isWatch ? metrics.watcher(protocol, by) : undefined);
-      return {
-        ...response,
-        message: observed(response.message, { begun: () => change(1), ended: () => change(-1), done }),
-      };
+      const on = { begun: () => change(1), ended: () => change(-1), done };
+      return { ...response, message: observed(response.message, request.signal, on) };
     } catch (error) {
       const told = toConnectError(error);
       done(told);
@@ -49,35 +47,42 @@ function protocolOf(header: Headers): Protocol {
   return type.startsWith("application/grpc") ? "grpc" : "connect";
 }
 
-/** Passes messages on. What it counts begins with the first request for one: a stream nobody reads never ends. */
+/**
+ * Passes messages on until the signal fires. What it counts begins with the first request for one: a stream
+ * nobody reads never ends. One whose reader stops early was cancelled.
+ */
 async function* observed<T>(
   messages: AsyncIterable<T>,
+  signal: AbortSignal,
   on: { begun(): void; ended(): void; done(error?: ConnectError): void },
 ): AsyncGenerator<T> {
-  let told: ConnectError | undefined;
+  const iterator = messages[Symbol.asyncIterator]();
+  let told: ConnectError | undefined = abortError(signal);
   on.begun();
   try {
-    yield* messages;
+    for (;;) {
+      const next = await unlessAborted(signal, iterator.next());
+      if (next.done === true) break;
+      yield next.value;
+    }
+    told = undefined;
   } catch (error) {
     told = toConnectError(error);
     throw told;
   } finally {
     on.ended();
     on.done(told);
+    // Not awaited: it waits for the message that was asked for last.
+    if (told !== undefined) iterator.return?.().catch(() => {});
   }
 }
 
 /** Settles as `work` does, or with the signal's reason as soon as it fires. */
 function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      const { reason } = signal;
-      reject(
-        reason instanceof ConnectError ? reason : new ConnectError("the call was cancelled", Code.Canceled),
-      );
-    };
-    if (signal.aborted) return abort();
+    const abort = (): void => reject(abortError(signal));
     signal.addEventListener("abort", abort);
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    if (signal.aborted) abort();
   });
 }

@@ -3,6 +3,7 @@ import { limits } from "../core/limits.ts";
 import type { Ledger, WatchRequest } from "../ledger/ledger.ts";
 import type { StoredEntry } from "../ledger/ports.ts";
 import type { Span } from "../ledger/tail.ts";
+import { throwReason } from "./throw-reason.ts";
 
 /** What a watch brings. */
 export type WatchItem =
@@ -11,7 +12,7 @@ export type WatchItem =
 
 /**
  * Iterates over a watch, at the pace of the consumer; at most `watcherBufferBytes` and one page wait in memory.
- * Ends when `signal` fires. Throws LedgerError when the watch ends from this side.
+ * Throws the signal's reason when that fires (a deadline, a shutdown), LedgerError when the watch ends from this side.
  */
 export async function* watchStream(
   ledger: Ledger,
@@ -58,11 +59,12 @@ export async function* watchStream(
       queue = [];
       bytes = 0;
       for (const item of items) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         yield item;
       }
       if (failure !== undefined) throw failure;
     }
+    throwReason(signal);
   } finally {
     signal.removeEventListener("abort", aborted);
     watcher.close();

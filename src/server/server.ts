@@ -124,7 +124,7 @@ function listenerParts(
     config.tlsCert === undefined || config.tlsKey === undefined
       ? undefined
       : { cert: readFileSync(config.tlsCert, "utf8"), key: readFileSync(config.tlsKey, "utf8") };
-  const common = { ledger, metrics, handlers, tls, log };
+  const common = { ledger, metrics, handlers, shutdownSignal, tls, log };
   return {
     grpc: {
       port: config.grpc.port,

@@ -145,10 +145,10 @@ describe("append --json-lines", () => {
   test("appends a line as soon as it comes, and ends when the server refuses though more could come", async () => {
     await using child = spawn(["append", "live", "k", "--json-lines"]);
     const output = lines(child.process.stdout);
-    child.process.stdin.write('{"text":"1"}\n');
+    await child.process.stdin.write('{"text":"1"}\n');
     await child.process.stdin.flush();
     expect((await output.next()).value).toMatch(/^1 /);
-    child.process.stdin.write('{"key":"","text":"2"}\n');
+    await child.process.stdin.write('{"key":"","text":"2"}\n');
     await child.process.stdin.flush();
     expect(await child.process.exited).toBe(1);
     expect(await child.process.stderr.text()).toContain("lines 2 to 2 were not appended");

@@ -25,6 +25,8 @@ export interface ClientKind {
   readonly streams: boolean;
   /** True if it can send many requests in one call. */
   readonly sendsStreams: boolean;
+  /** False if it refuses answers over 4 MiB itself. */
+  readonly takesLarge: boolean;
   open(target: Target): Promise<InteropClient>;
 }
 
@@ -38,6 +40,7 @@ export const grpcJs = {
   lacks: hasNode ? undefined : "node",
   streams: true,
   sendsStreams: true,
+  takesLarge: true,
   open: async ({ grpc, ca }: Target): Promise<LineClient> => {
     const script = `${projectRoot}/test/support/node-grpc-client.mjs`;
     return startLineClient(["node", script, grpc, `${projectRoot}/proto`, ...(ca === undefined ? [] : [ca])]);
@@ -50,6 +53,7 @@ export const grpcio = {
   lacks: python === undefined ? "python3 with grpc and google.protobuf" : undefined,
   streams: true,
   sendsStreams: true,
+  takesLarge: true,
   open: async ({ grpc, ca }: Target): Promise<LineClient> => {
     const script = `${projectRoot}/test/support/python_grpc_client.py`;
     const command = [python ?? "", script, grpc, await descriptorSet()];
@@ -77,7 +81,7 @@ function bufCurl(name: string, protocol: BufCurlOptions["protocol"], listener: "
     const trust = ca === undefined ? [] : ["--cacert", ca];
     return bufCurlClient({ protocol, url: listener === "grpc" ? grpcUrl : url, flags: [...http2, ...trust] });
   };
-  return { name, lacks: undefined, streams: true, sendsStreams: protocol !== "grpcweb", open };
+  return { name, lacks: undefined, streams: true, sendsStreams: protocol !== "grpcweb", takesLarge: false, open };
 }
 
 function curlKind(name: string, flag: string, feature: string | undefined): ClientKind {
@@ -87,7 +91,7 @@ function curlKind(name: string, flag: string, feature: string | undefined): Clie
     return curlClient(url, ca === undefined ? [version] : [version, "--cacert", ca]);
   };
   const lacks = isThere ? undefined : `curl${feature === undefined ? "" : ` with ${feature}`}`;
-  return { name, lacks, streams: false, sendsStreams: false, open };
+  return { name, lacks, streams: false, sendsStreams: false, takesLarge: true, open };
 }
 
 /** Returns the system's Python first: the one on the PATH may be a bare one. */

@@ -38,7 +38,7 @@ export function curlClient(url: string, flags: readonly string[]): InteropClient
       const json = JSON.stringify(request);
       const headers = ["-H", "content-type: application/json"];
       if (timeoutMs !== undefined) headers.push("-H", `connect-timeout-ms: ${timeoutMs}`);
-      if (gzip) headers.push("-H", "content-encoding: gzip");
+      if (gzip) headers.push("-H", "content-encoding: gzip", "--compressed");
       const body = gzip ? Bun.gzipSync(json) : json;
       const answer = await curl([...flags, ...headers, "--data-binary", "@-", `${url}/${method}`], body);
       const parsed = JSON.parse(answer.body.toString()) as Json;

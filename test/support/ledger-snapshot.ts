@@ -4,7 +4,8 @@ import type { LoadInput, LoadResult } from "../../src/ledger/loader.ts";
 /** Returns a snapshot of a context in one piece. */
 export async function snapshotOf(ledger: Ledger, contextId: string): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const part of ledger.snapshot(contextId)) chunks.push(...("bytes" in part && part.kind === "chunk" ? [part.bytes] : []));
+  for await (const part of ledger.snapshot(contextId))
+    chunks.push(...("bytes" in part && part.kind === "chunk" ? [part.bytes] : []));
   return Buffer.concat(chunks);
 }
 
@@ -21,5 +22,6 @@ export function loadSnapshot(
 
 /** Yields bytes in pieces. */
 export async function* pieces(bytes: Uint8Array, pieceBytes: number): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < bytes.length; start += pieceBytes) yield bytes.subarray(start, start + pieceBytes);
+  for (let start = 0; start < bytes.length; start += pieceBytes)
+    yield bytes.subarray(start, start + pieceBytes);
 }

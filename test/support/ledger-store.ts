@@ -20,6 +20,8 @@ export type CommitFault =
 /** A store in memory whose commits fail, wait and are counted as a test says. */
 export class FaultyStore implements Store {
   readonly commits: Commit[] = [];
+  /** How long the fsync of every commit is said to take. */
+  syncMicros = 0;
   readonly discarded: number[] = [];
   readonly reads: ReadRange[] = [];
   /** What becomes of the next commits, first one first; undefined is success. */
@@ -65,7 +67,10 @@ export class FaultyStore implements Store {
     if (commit.rows.length === 0) this.whenPublishing();
     await this.#gate?.promise;
     const fault = this.faults.shift();
-    if (fault === undefined) return this.#inner.commit(commit);
+    if (fault === undefined) {
+      const outcome = await this.#inner.commit(commit);
+      return outcome.kind === "committed" ? { ...outcome, syncMicros: this.syncMicros } : outcome;
+    }
     if (fault.kind === "head-moved") {
       return { kind: "head-moved", contextId: commit.heads[0]?.contextId ?? "" };
     }

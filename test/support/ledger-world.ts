@@ -24,28 +24,41 @@ export interface LedgerWorld {
 }
 
 /** Returns a new ledger, on the store and clock of an earlier one if given, as after a restart. */
-export function ledgerWorld(parts: { store?: FaultyStore; clock?: LedgerClock } = {}): LedgerWorld {
+export function ledgerWorld(
+  parts: { store?: FaultyStore; clock?: LedgerClock; random?: Random } = {},
+): LedgerWorld {
   const store = parts.store ?? new FaultyStore();
   const clock = parts.clock ?? new LedgerClock();
   const measured: { entries: number; bytes: number }[] = [];
   const observer = { commit: (commit: { entries: number; bytes: number }) => void measured.push(commit) };
-  return { ledger: new Ledger({ store, clock, random: countingRandom, hasher, zstd, observer }), store, clock, measured };
+  return {
+    ledger: new Ledger({ store, clock, random: parts.random ?? sharedRandom, hasher, zstd, observer }),
+    store,
+    clock,
+    measured,
+  };
 }
 
-let randomState = 1;
+/** Returns bytes that differ every time, and are the same for the same seed. */
+export function seededRandom(seed: number): Random {
+  let state = seed;
+  return {
+    fill(target) {
+      for (let i = 0; i < target.length; i += 1) {
+        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+        target[i] = state >>> 24;
+      }
+    },
+  };
+}
 
-/** Bytes that are different every time, and the same in every run. */
-const countingRandom: Random = {
-  fill(target) {
-    for (let i = 0; i < target.length; i += 1) {
-      randomState = (Math.imul(randomState, 1_664_525) + 1_013_904_223) >>> 0;
-      target[i] = randomState >>> 24;
-    }
-  },
-};
+/** One for all ledgers, so that a ledger on the store of an earlier one gives other ids. */
+const sharedRandom = seededRandom(1);
 
 /** Returns what to append; what is not given has its default. */
-export function input(parts: Partial<Omit<AppendInput, "payload">> & { payload?: string | Uint8Array } = {}): AppendInput {
+export function input(
+  parts: Partial<Omit<AppendInput, "payload">> & { payload?: string | Uint8Array } = {},
+): AppendInput {
   const { payload = "payload", ...rest } = parts;
   return {
     key: "facts",
@@ -58,7 +71,11 @@ export function input(parts: Partial<Omit<AppendInput, "payload">> & { payload?:
 }
 
 /** Appends one entry. */
-export function append(ledger: Ledger, contextId: string, parts: Parameters<typeof input>[0] = {}): Promise<Appended> {
+export function append(
+  ledger: Ledger,
+  contextId: string,
+  parts: Parameters<typeof input>[0] = {},
+): Promise<Appended> {
   return ledger.append(contextId, input(parts), { minCopies: 0 });
 }
 
@@ -72,7 +89,12 @@ export function appendBatch(
 }
 
 /** Appends entries with the payloads p1, p2 and so on. */
-export async function appendMany(ledger: Ledger, contextId: string, count: number, key = "facts"): Promise<void> {
+export async function appendMany(
+  ledger: Ledger,
+  contextId: string,
+  count: number,
+  key = "facts",
+): Promise<void> {
   const from = (await get(ledger, contextId)).latestSequence;
   const batch = Array.from({ length: count }, (_, i) => ({ key, payload: `p${from + i + 1}` }));
   for (let start = 0; start < count; start += 1000) {
@@ -87,7 +109,14 @@ export function get(
   parts: Partial<Parameters<Ledger["get"]>[0]> = {},
   signal?: AbortSignal,
 ): Promise<GetResult> {
-  const unset = { key: "", afterSequence: 0n, limit: 0, maxBytes: 0, minSequence: 0n, resumeToken: new Uint8Array(0) };
+  const unset = {
+    key: "",
+    afterSequence: 0n,
+    limit: 0,
+    maxBytes: 0,
+    minSequence: 0n,
+    resumeToken: new Uint8Array(0),
+  };
   return ledger.get({ contextId, ...unset, ...parts }, signal);
 }
 

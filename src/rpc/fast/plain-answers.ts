@@ -7,10 +7,13 @@
 
 import {
   contentHashFieldBytes,
+  varint64Size,
   varintSize,
   writeContentHashField,
   writeVarint,
+  writeVarint64,
 } from "../../core/entry-wire.ts";
+import { utf8Length, writeUtf8 } from "../../core/utf8.ts";
 import type { Appended } from "../../ledger/append-unit.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { GetResult } from "../../ledger/reader.ts";
@@ -21,6 +24,9 @@ export const frameHeaderBytes = 5;
 /** duplicate = true; durability = 1 of 1. */
 const duplicateTail = Uint8Array.of(0x10, 0x01, 0x1a, 0x04, 0x08, 0x01, 0x10, 0x01);
 const appendTail = duplicateTail.subarray(2);
+/** The same durability, as field 2 of a batch's answer. */
+const batchTail = Uint8Array.of(0x12, 0x04, 0x08, 0x01, 0x10, 0x01);
+const hashBytes = 32;
 
 /** Returns a converge.context.v1.AppendResponse. */
 export function writeAppendAnswer(appended: Appended, prefix: number): Uint8Array<ArrayBuffer> {
@@ -59,6 +65,70 @@ export function writeGetAnswer(
   at = writeVarint(bytes, at + 1, resumeToken.length);
   bytes.set(resumeToken, at);
   return bytes;
+}
+
+/** Returns a converge.ledger.v1.AppendBatchResponse. */
+export function writeBatchAnswer(appended: readonly Appended[], prefix: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(prefix + batchSize(appended));
+  writeBatch(bytes, prefix, appended);
+  return bytes;
+}
+
+/** Returns a framed converge.ledger.v1.AppendStreamResponse. */
+export function writeStreamAnswer(appended: readonly Appended[]): Uint8Array<ArrayBuffer> {
+  const size = batchSize(appended);
+  const message = 1 + varintSize(size) + size;
+  const bytes = new Uint8Array(frameHeaderBytes + message);
+  writeFrameHeader(bytes, 0, message);
+  bytes[frameHeaderBytes] = 0x0a;
+  writeBatch(bytes, writeVarint(bytes, frameHeaderBytes + 1, size), appended);
+  return bytes;
+}
+
+function batchSize(appended: readonly Appended[]): number {
+  let size = batchTail.length;
+  for (const one of appended) {
+    const receipt = receiptSize(one);
+    size += 1 + varintSize(receipt) + receipt;
+  }
+  return size;
+}
+
+function writeBatch(target: Uint8Array, offset: number, appended: readonly Appended[]): void {
+  let at = offset;
+  for (const one of appended) {
+    target[at] = 0x0a;
+    at = writeReceipt(target, writeVarint(target, at + 1, receiptSize(one)), one);
+  }
+  target.set(batchTail, at);
+}
+
+function receiptSize({ id, sequence, appendedAtNs, lamport, duplicate }: Appended): number {
+  const idBytes = utf8Length(id);
+  const numbers = 1 + varintSize(sequence) + 1 + varint64Size(appendedAtNs) + (lamport === 0n ? 0 : 1 + varint64Size(lamport));
+  return 1 + varintSize(idBytes) + idBytes + numbers + 2 + hashBytes + (duplicate ? 2 : 0);
+}
+
+function writeReceipt(target: Uint8Array, offset: number, appended: Appended): number {
+  const { id, sequence, appendedAtNs, lamport, contentHash, duplicate } = appended;
+  target[offset] = 0x0a;
+  let at = writeUtf8(target, writeVarint(target, offset + 1, utf8Length(id)), id);
+  target[at] = 0x10;
+  at = writeVarint(target, at + 1, sequence);
+  target[at] = 0x18;
+  at = writeVarint64(target, at + 1, appendedAtNs);
+  if (lamport !== 0n) {
+    target[at] = 0x20;
+    at = writeVarint64(target, at + 1, lamport);
+  }
+  target[at] = 0x2a;
+  target[at + 1] = hashBytes;
+  target.set(contentHash, at + 2);
+  at += 2 + hashBytes;
+  if (!duplicate) return at;
+  target[at] = 0x30;
+  target[at + 1] = 1;
+  return at + 2;
 }
 
 /** Returns one framed converge.context.v1.WatchEvent per entry, joined. */

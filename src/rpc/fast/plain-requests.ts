@@ -13,6 +13,12 @@ export interface PlainAppend extends AppendInput {
   readonly contextId: string;
 }
 
+export interface PlainBatch {
+  readonly contextId: string;
+  readonly entries: readonly AppendInput[];
+  readonly minCopies: number;
+}
+
 export interface PlainWatch {
   readonly contextId: string;
   readonly key: string;
@@ -64,6 +70,65 @@ export function readAppend(bytes: Uint8Array): PlainAppend | undefined {
     return undefined;
   }
   return { contextId, key, payload, metadata: metadata ?? none, receivedLamport, idempotencyKey };
+}
+
+/** Reads a converge.ledger.v1.AppendBatchRequest or AppendStreamRequest, which have the same fields. */
+export function readBatch(bytes: Uint8Array): PlainBatch | undefined {
+  let contextId = "";
+  let minCopies = 0;
+  const entries: AppendInput[] = [];
+  try {
+    const reader = new RequestReader(bytes);
+    while (!reader.done) {
+      switch (reader.tag()) {
+        case 0x0a:
+          contextId = reader.text();
+          break;
+        case 0x12:
+          entries.push(readNewEntry(reader.message()));
+          break;
+        case 0x18:
+          minCopies = uint32(reader);
+          break;
+        default:
+          return undefined;
+      }
+    }
+  } catch {
+    return undefined;
+  }
+  return { contextId, entries, minCopies };
+}
+
+function readNewEntry(reader: RequestReader): AppendInput {
+  let key = "";
+  let payload: Uint8Array = empty;
+  let metadata: [string, string][] | undefined;
+  let receivedLamport = 0n;
+  let idempotencyKey = "";
+  while (!reader.done) {
+    switch (reader.tag()) {
+      case 0x0a:
+        key = reader.text();
+        break;
+      case 0x12:
+        payload = reader.bytes();
+        break;
+      case 0x1a:
+        metadata ??= [];
+        metadata.push(readPair(reader.message()));
+        break;
+      case 0x20:
+        receivedLamport = reader.uint64();
+        break;
+      case 0x2a:
+        idempotencyKey = reader.text();
+        break;
+      default:
+        throw new RangeError("not a plain entry");
+    }
+  }
+  return { key, payload, metadata: metadata ?? none, receivedLamport, idempotencyKey };
 }
 
 /** Reads a converge.context.v1.GetRequest. */

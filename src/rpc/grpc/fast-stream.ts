@@ -1,5 +1,6 @@
 /**
- * The direct path of gRPC for plain Append, Get and Watch calls: one uncompressed message in. Everything
+ * The direct path of gRPC for plain Append, AppendBatch, Get and Watch calls, of one uncompressed message, and for
+ * plain AppendStream calls. Everything
  * else, and everything that cannot be read at a glance, goes to the general path with the bytes that
  * have arrived.
  * [gRPC over HTTP2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)
@@ -17,26 +18,31 @@ import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts"
 import {
   frameHeaderBytes,
   writeAppendAnswer,
+  writeBatchAnswer,
   writeFrameHeader,
   writeGetAnswer,
 } from "../fast/plain-answers.ts";
-import { readAppend, readGet, readWatch } from "../fast/plain-requests.ts";
+import { readAppend, readBatch, readGet, readWatch } from "../fast/plain-requests.ts";
 import { answerCompressed, answerError, answerOk } from "./grpc-answer.ts";
+import { appendStreamOverGrpc } from "./grpc-append-stream.ts";
 import { watchOverGrpc } from "./grpc-watch.ts";
 
 /** Hands a stream to the general path; `received` is what has been read of its body, `ended` whether that is all. */
 export type General = (stream: ServerHttp2Stream, received: Buffer, ended: boolean) => void;
 
 /** Bodies over this many bytes are left to the general path: it reads them piece by piece. */
-const plainBytesMax = 256 * 1024;
+const plainBytesMax = 1024 * 1024;
 /** Longer deadlines than timers can hold are as good as none. */
 const timerMsMax = 2 ** 31 - 1;
 
-const service = "/converge.context.v1.ContextService/";
+const contextService = "/converge.context.v1.ContextService/";
+const ledgerService = "/converge.ledger.v1.LedgerService/";
 
 export interface FastGrpcParts {
   readonly ledger: Ledger;
   readonly metrics: Metrics;
+  /** Ends streams that still run when the listener has to go. */
+  readonly shutdownSignal: AbortSignal;
 }
 
 /** What a call's headers say. */
@@ -51,22 +57,29 @@ type Call = (stream: ServerHttp2Stream, message: Buffer, terms: Terms) => boolea
 export function createFastGrpc(
   parts: FastGrpcParts,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, general: General) => boolean {
-  const { ledger, metrics } = parts;
+  const { ledger, metrics, shutdownSignal } = parts;
   const calls = new Map<string, Call>([
-    [`${service}Append`, append],
-    [`${service}Get`, get],
-    [`${service}Watch`, watch],
+    [`${contextService}Append`, append],
+    [`${contextService}Get`, get],
+    [`${contextService}Watch`, watch],
+    [`${ledgerService}AppendBatch`, appendBatch],
   ]);
 
   return (stream, headers, general) => {
-    const call = calls.get(headers[":path"] as string);
-    if (call === undefined || !isPlain(headers)) return false;
+    const path = headers[":path"] ?? "";
+    const call = calls.get(path);
+    const isAppendStream = path === `${ledgerService}AppendStream`;
+    if ((call === undefined && !isAppendStream) || !isPlain(headers)) return false;
     const timeout = parseTimeout((headers["grpc-timeout"] as string | undefined) ?? null, timerMsMax);
     if (timeout.error !== undefined) return false;
     const terms = {
       timeoutMs: timeout.timeoutMs,
       accepts: headers["grpc-accept-encoding"] as string | undefined,
     };
+    if (call === undefined) {
+      appendStreamOverGrpc({ ledger, metrics, stream, timeoutMs: terms.timeoutMs, shutdownSignal });
+      return true;
+    }
     receive(stream, general, (body) => {
       const message = onlyMessage(body);
       return message !== undefined && call(stream, message, terms);
@@ -84,6 +97,13 @@ export function createFastGrpc(
       ledger.append(request.contextId, request, { minCopies: 0 }),
       writeAppendAnswer,
     );
+    return true;
+  }
+
+  function appendBatch(stream: ServerHttp2Stream, message: Buffer, terms: Terms): boolean {
+    const request = readBatch(message);
+    if (request === undefined) return false;
+    unary("AppendBatch", stream, terms, ledger.appendBatch(request.contextId, request.entries, request), writeBatchAnswer);
     return true;
   }
 

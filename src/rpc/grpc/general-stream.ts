@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { Log } from "../../core/log.ts";
+import { withoutEndlessDeadline } from "../endless-deadline.ts";
 import { spellMessage } from "./grpc-answer.ts";
 
 /** Body bytes that were read before the general path got the stream. */
@@ -47,8 +48,8 @@ function universalRequest(
     httpVersion: "2.0",
     method: headers[":method"] ?? "",
     url: `${headers[":scheme"] ?? "http"}://${headers[":authority"] ?? "localhost"}${headers[":path"] ?? "/"}`,
-    header,
-    body: received === undefined ? (stream as AsyncIterable<Uint8Array>) : continued(received, stream),
+    header: withoutEndlessDeadline(header),
+    body: received === undefined ? bodyOf(stream) : continued(received, stream),
     signal: abort.signal,
   };
 }
@@ -75,7 +76,12 @@ async function* spellingAtEnd(body: AsyncIterable<Uint8Array>, trailer: Headers)
   spellMessage(trailer);
 }
 
+/** Iterates over a body; who stops early can still answer on the stream. */
+function bodyOf(stream: ServerHttp2Stream): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => stream.iterator({ destroyOnReturn: false }) };
+}
+
 async function* continued({ bytes, ended }: Received, stream: ServerHttp2Stream): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;
-  if (!ended) yield* stream as AsyncIterable<Uint8Array>;
+  if (!ended) yield* bodyOf(stream);
 }

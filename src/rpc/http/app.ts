@@ -6,6 +6,7 @@ import {
   universalServerResponseToFetch,
 } from "@connectrpc/connect/protocol";
 import { cors as connectCors } from "@connectrpc/connect";
+import { withoutEndlessDeadline } from "../endless-deadline.ts";
 import { isReady, type Readiness } from "../readiness.ts";
 import { allOf, type ReceivedBody } from "./received-body.ts";
 import { type SseParts, watchOverSse } from "./sse.ts";
@@ -60,15 +61,10 @@ export async function serveRpc(
 ): Promise<Response> {
   // Connect refuses bidirectional streams over HTTP/1.1; this listener streams both ways on it too.
   const httpVersion = "2";
-  if (body === undefined) {
-    return universalServerResponseToFetch(
-      await handler(universalServerRequestFromFetch(request, { httpVersion })),
-    );
-  }
-  const { url, method, headers: header, signal } = request;
-  return universalServerResponseToFetch(
-    await handler({ httpVersion, url, method, header, signal, body: allOf(body) }),
-  );
+  const universal = universalServerRequestFromFetch(request, { httpVersion });
+  const header = withoutEndlessDeadline(universal.header);
+  const answer = await handler({ ...universal, header, ...(body && { body: allOf(body) }) });
+  return universalServerResponseToFetch(answer);
 }
 
 /** Returns the path as it came, without the query. */

@@ -1,5 +1,5 @@
 /**
- * The direct path of Connect for plain Append, Get and Watch calls with binary messages. Everything else,
+ * The direct path of Connect for plain Append, AppendBatch, AppendStream, Get and Watch calls with binary messages. Everything else,
  * and everything that cannot be read at a glance, goes to the general path with the body that has arrived.
  * [The Connect protocol](https://connectrpc.com/docs/protocol/)
  *
@@ -13,25 +13,30 @@ import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
-import { frameHeaderBytes, writeAppendAnswer, writeGetAnswer } from "../fast/plain-answers.ts";
-import { readAppend, readGet, readWatch } from "../fast/plain-requests.ts";
+import { frameHeaderBytes, writeAppendAnswer, writeBatchAnswer, writeGetAnswer } from "../fast/plain-answers.ts";
+import { readAppend, readBatch, readGet, readWatch } from "../fast/plain-requests.ts";
+import { appendStreamOverConnect } from "./connect-append-stream.ts";
 import { type ReceivedBody, readUpTo } from "./received-body.ts";
 import { watchOverConnect } from "./connect-watch.ts";
 
 export interface FastFetchParts {
   readonly ledger: Ledger;
   readonly metrics: Metrics;
+  /** Ends streams that still run when the listener has to go. */
+  readonly shutdownSignal: AbortSignal;
 }
 
 /** Answers a request on the general path; `body` is its body, if that was read. */
 export type General = (request: Request, body: ReceivedBody) => Promise<Response>;
 
 /** Bodies over this many bytes are left to the general path: it reads them piece by piece. */
-const plainBytesMax = 256 * 1024;
+const plainBytesMax = 1024 * 1024;
 /** Longer deadlines than timers can hold are as good as none. */
 const timerMsMax = 2 ** 31 - 1;
 
-const unaryHeaders = { "content-type": "application/proto" };
+const unaryType = "application/proto";
+const streamType = "application/connect+proto";
+const unaryHeaders = { "content-type": unaryType };
 
 type Call = (
   request: Request,
@@ -43,21 +48,31 @@ type Call = (
 export function createFastFetch(
   parts: FastFetchParts,
 ): (request: Request, path: string, general: General) => Promise<Response> | undefined {
-  const { ledger, metrics } = parts;
-  const service = "/converge.context.v1.ContextService/";
+  const { ledger, metrics, shutdownSignal } = parts;
+  const contextService = "/converge.context.v1.ContextService/";
+  const ledgerService = "/converge.ledger.v1.LedgerService/";
   const calls = new Map<string, { readonly type: string; readonly call: Call }>([
-    [`${service}Append`, { type: "application/proto", call: append }],
-    [`${service}Get`, { type: "application/proto", call: get }],
-    [`${service}Watch`, { type: "application/connect+proto", call: watch }],
+    [`${contextService}Append`, { type: unaryType, call: append }],
+    [`${contextService}Get`, { type: unaryType, call: get }],
+    [`${contextService}Watch`, { type: streamType, call: watch }],
+    [`${ledgerService}AppendBatch`, { type: unaryType, call: appendBatch }],
   ]);
 
   return (request, path, general) => {
+    if (path === `${ledgerService}AppendStream`) return appendStream(request);
     const entry = calls.get(path);
     if (entry === undefined || !isPlain(request, entry.type)) return undefined;
     const timeout = parseTimeout(request.headers.get("connect-timeout-ms"), timerMsMax);
     if (timeout.error !== undefined) return undefined;
     return answer(request, entry.call, timeout.timeoutMs, general);
   };
+
+  function appendStream(request: Request): Promise<Response> | undefined {
+    if (!isPlain(request, streamType)) return undefined;
+    const { timeoutMs, error } = parseTimeout(request.headers.get("connect-timeout-ms"), timerMsMax);
+    if (error !== undefined) return undefined;
+    return Promise.resolve(appendStreamOverConnect({ ledger, metrics, request, timeoutMs, shutdownSignal }));
+  }
 
   async function answer(
     request: Request,
@@ -88,6 +103,17 @@ export function createFastFetch(
       ledger.append(plain.contextId, plain, { minCopies: 0 }),
       writeAppendAnswer,
     );
+  }
+
+  function appendBatch(
+    request: Request,
+    body: Uint8Array,
+    timeoutMs: number | undefined,
+  ): Promise<Response> | undefined {
+    const plain = readBatch(body);
+    if (plain === undefined) return undefined;
+    const work = ledger.appendBatch(plain.contextId, plain.entries, plain);
+    return unary("AppendBatch", request, timeoutMs, work, writeBatchAnswer);
   }
 
   function get(
@@ -172,6 +198,7 @@ function isPlain(request: Request, type: string): boolean {
     headers.get("content-type") === type &&
     headers.get("content-encoding") === null &&
     headers.get("connect-content-encoding") === null &&
+    (headers.get("connect-protocol-version") ?? "1") === "1" &&
     Number(headers.get("content-length") ?? 0) <= plainBytesMax
   );
 }

@@ -10,6 +10,7 @@ import { limits } from "../../core/limits.ts";
 import type { Log } from "../../core/log.ts";
 import type { Listener, Tls } from "../listener-options.ts";
 import { createHttpApp, type HttpAppParts, rawPath, serveRpc } from "./app.ts";
+import { readUpTo } from "./received-body.ts";
 import { createFastFetch, type FastFetchParts, type General } from "./fast-fetch.ts";
 
 export interface HttpListenerOptions extends FastFetchParts, Omit<HttpAppParts, "keepOpen"> {
@@ -22,6 +23,8 @@ export interface HttpListenerOptions extends FastFetchParts, Omit<HttpAppParts, 
   readonly log: Log;
 }
 
+/** Of a body that nobody wants, this much is read. */
+const refusedBodyBytesMax = 1024 * 1024;
 const misdirected =
   "this server does not answer to that Host; start it with --allow-host, or call it by a loopback address\n";
 
@@ -41,13 +44,14 @@ export function startHttpListener(options: HttpListenerOptions): Listener {
     maxRequestBodySize: limits.httpBodyBytesMax,
     development: false,
     fetch(request): Response | Promise<Response> {
-      if (!options.isHostAllowed(request.headers.get("host") ?? undefined))
-        return new Response(misdirected, { status: 421 });
+      if (!options.isHostAllowed(request.headers.get("host") ?? undefined)) {
+        return afterBody(request, new Response(misdirected, { status: 421 }));
+      }
       if (fastAllowed || request.headers.get("origin") === null) {
         const path = rawPath(request.url);
         const answer = takeFast(request, path, general);
         if (answer !== undefined) {
-          if (path.endsWith("/Watch")) server.timeout(request, 0);
+          if (path.endsWith("/Watch") || path.endsWith("/AppendStream")) server.timeout(request, 0);
           return answer;
         }
       }
@@ -68,6 +72,12 @@ export function startHttpListener(options: HttpListenerOptions): Listener {
       clearTimeout(cut);
     },
   };
+}
+
+/** Returns an answer once the body has come: an answer that overtakes it is lost on some HTTP/2 clients. */
+async function afterBody(request: Request, response: Response): Promise<Response> {
+  await readUpTo(request, refusedBodyBytesMax);
+  return response;
 }
 
 function handlerOf(handlers: ReadonlyMap<string, UniversalHandler>, request: Request): UniversalHandler {

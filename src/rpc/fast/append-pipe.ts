@@ -1,0 +1,144 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { limits } from "../../core/limits.ts";
+import { AppendStreamRequestSchema, AppendStreamResponseSchema } from "../../gen/converge/ledger/v1/ledger_pb.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { appendInput, streamError } from "../messages.ts";
+import { FrameSplitter } from "./frame-splitter.ts";
+import { framed, writeStreamAnswer } from "./plain-answers.ts";
+import { type PlainBatch, readBatch } from "./plain-requests.ts";
+
+/** Where an {@link AppendPipe} comes from and goes to. */
+export interface PipeEnds {
+  /** Takes frames; false asks the pipe to wait until `resume`. */
+  write(frames: Uint8Array): boolean;
+  /** Stops (true) and starts (false) the flow of requests. */
+  pause(paused: boolean): void;
+  /** Everything has been answered and the client has ended, or the error came. Called once, last. */
+  finished(error: ConnectError | undefined): void;
+}
+
+/**
+ * AppendStream in its plain form: framed requests in, framed answers out in the same order, joined as they get ready.
+ * At most `appendStreamInFlightMax` requests are under way.
+ */
+export class AppendPipe {
+  readonly #ledger: Ledger;
+  readonly #ends: PipeEnds;
+  readonly #splitter = new FrameSplitter();
+  /** Answers in the order of the requests; undefined while they are under way. */
+  #answers: { frame: Uint8Array | undefined }[] = [];
+  #flushing = false;
+  #blocked = false;
+  #paused = false;
+  #inputOver = false;
+  #finished = false;
+  #error: ConnectError | undefined;
+
+  constructor(ledger: Ledger, ends: PipeEnds) {
+    this.#ledger = ledger;
+    this.#ends = ends;
+  }
+
+  /** Takes the next piece of the request body. */
+  push(piece: Buffer): void {
+    if (this.#inputOver) return;
+    try {
+      for (const message of this.#splitter.push(piece)) this.#begin(message);
+    } catch (error) {
+      this.#fail(ConnectError.from(error));
+    }
+    this.#regulate();
+  }
+
+  /** The request body has ended. */
+  end(): void {
+    if (this.#inputOver) return;
+    try {
+      this.#splitter.end();
+      this.#inputOver = true;
+      this.#finishIfDone();
+    } catch (error) {
+      this.#fail(ConnectError.from(error));
+    }
+  }
+
+  /** The client can take more answers. */
+  resume(): void {
+    this.#blocked = false;
+    this.#flush();
+  }
+
+  /** The client has gone: nothing is written any more. What was begun goes on. */
+  abandon(): void {
+    this.#inputOver = true;
+    this.#finished = true;
+  }
+
+  #begin(message: Buffer): void {
+    const answer: { frame: Uint8Array | undefined } = { frame: undefined };
+    const { contextId, entries, minCopies } = readBatch(message) ?? readAnyBatch(message);
+    this.#answers.push(answer);
+    this.#ledger.appendBatch(contextId, entries, { minCopies }).then(
+      (appended) => this.#answered(answer, writeStreamAnswer(appended)),
+      (error: unknown) => this.#answered(answer, framed(toBinary(AppendStreamResponseSchema, streamError(error)))),
+    );
+  }
+
+  #answered(answer: { frame: Uint8Array | undefined }, frame: Uint8Array): void {
+    answer.frame = frame;
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // What one commit answers leaves together.
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  /** Sends the answers that are ready and not behind one that is not. */
+  #flush(): void {
+    if (this.#blocked || this.#finished) return;
+    const frames: Uint8Array[] = [];
+    for (const { frame } of this.#answers) {
+      if (frame === undefined) break;
+      frames.push(frame);
+    }
+    if (frames.length > 0) {
+      this.#answers = this.#answers.slice(frames.length);
+      this.#blocked = !this.#ends.write(frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames));
+      this.#regulate();
+    }
+    this.#finishIfDone();
+  }
+
+  /** Keeps what is under way, and what waits for a slow client, within bounds. */
+  #regulate(): void {
+    const full = this.#answers.length >= limits.appendStreamInFlightMax;
+    if (full === this.#paused) return;
+    this.#paused = full;
+    this.#ends.pause(full);
+  }
+
+  #fail(error: ConnectError): void {
+    this.#error = error;
+    this.#inputOver = true;
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (!this.#inputOver || this.#answers.length > 0 || this.#finished) return;
+    this.#finished = true;
+    this.#ends.finished(this.#error);
+  }
+}
+
+/** Reads a request that uses more than the common fields. Throws INVALID_ARGUMENT. */
+function readAnyBatch(message: Buffer): PlainBatch {
+  try {
+    const { contextId, entries, minCopies } = fromBinary(AppendStreamRequestSchema, message);
+    return { contextId, entries: entries.map(appendInput), minCopies };
+  } catch (error) {
+    throw new ConnectError(error instanceof Error ? error.message : String(error), Code.InvalidArgument);
+  }
+}

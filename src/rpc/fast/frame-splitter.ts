@@ -1,0 +1,44 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { limits } from "../../core/limits.ts";
+import { frameHeaderBytes } from "./plain-answers.ts";
+
+/** Cuts a stream of uncompressed frames, which arrives in pieces of any size, into messages. */
+export class FrameSplitter {
+  #rest: Buffer = empty;
+
+  /**
+   * Takes the next piece and yields the messages it completes, as views. Throws ConnectError, as the general path
+   * does, at a frame that is compressed or too large.
+   */
+  *push(piece: Buffer): Generator<Buffer, void> {
+    let bytes = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
+    while (bytes.length >= frameHeaderBytes) {
+      const length = bytes.readUInt32BE(1);
+      if (length > limits.requestBytesMax) throw tooLarge(length);
+      if (bytes[0] !== 0) throw compressed();
+      const end = frameHeaderBytes + length;
+      if (bytes.length < end) break;
+      yield bytes.subarray(frameHeaderBytes, end);
+      bytes = bytes.subarray(end);
+    }
+    this.#rest = bytes;
+  }
+
+  /** Throws ConnectError if the stream has ended inside of a frame. */
+  end(): void {
+    if (this.#rest.length > 0) throw new ConnectError("protocol error: incomplete envelope", Code.InvalidArgument);
+  }
+}
+
+const empty = Buffer.alloc(0);
+
+function tooLarge(length: number): ConnectError {
+  return new ConnectError(
+    `message size ${length} is larger than configured readMaxBytes ${limits.requestBytesMax}`,
+    Code.ResourceExhausted,
+  );
+}
+
+function compressed(): ConnectError {
+  return new ConnectError("received compressed envelope, but do not know how to decompress", Code.Internal);
+}

@@ -1,0 +1,75 @@
+import type { ConnectError } from "@connectrpc/connect";
+import { endStreamFlag, endStreamToJson } from "@connectrpc/connect/protocol-connect";
+import type { CallCode, Metrics } from "../../core/metrics.ts";
+import { encodeUtf8 } from "../../core/utf8.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { callCode, deadlineExceeded } from "../connect-error.ts";
+import { AppendPipe } from "../fast/append-pipe.ts";
+import { framed } from "../fast/plain-answers.ts";
+import { EventStream } from "./event-stream.ts";
+
+const headers = { "content-type": "application/connect+proto" };
+
+/** Serves one AppendStream in Connect's streaming form until either side ends it. */
+export function appendStreamOverConnect(parts: {
+  ledger: Ledger;
+  metrics: Metrics;
+  request: Request;
+  timeoutMs: number | undefined;
+  shutdownSignal: AbortSignal;
+}): Response {
+  const { ledger, metrics, request, timeoutMs, shutdownSignal } = parts;
+  const startMs = performance.now();
+  let over = false;
+  let flowing = Promise.withResolvers<void>();
+  flowing.resolve();
+  const finish = (code: CallCode): void => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    shutdownSignal.removeEventListener("abort", shutDown);
+    pipe.abandon();
+    flowing.resolve();
+    metrics.operation("AppendStream", "connect", code, (performance.now() - startMs) / 1000);
+  };
+  const stream = new EventStream({ onRoom: () => pipe.resume(), onGone: () => finish("CANCELLED") });
+  const end = (error: ConnectError | undefined): void => {
+    if (over) return;
+    finish(callCode(error));
+    stream.write(framed(encodeUtf8(JSON.stringify(endStreamToJson(new Headers(), error, undefined))), endStreamFlag));
+    stream.end();
+  };
+  const pipe: AppendPipe = new AppendPipe(ledger, {
+    write: (frames) => stream.write(frames),
+    pause(paused) {
+      if (paused) flowing = Promise.withResolvers();
+      else flowing.resolve();
+    },
+    finished: end,
+  });
+  const shutDown = (): void => end(shutdownSignal.reason as ConnectError);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(deadlineExceeded()), timeoutMs);
+  shutdownSignal.addEventListener("abort", shutDown);
+  request.signal.addEventListener("abort", () => finish("CANCELLED"));
+  void feed();
+  return new Response(stream.body, { headers });
+
+  /** Reads the request body at the pace of the pipe. Never rejects. */
+  async function feed(): Promise<void> {
+    const reader = request.body?.getReader();
+    try {
+      while (reader !== undefined && !over) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        pipe.push(Buffer.from(value.buffer, value.byteOffset, value.length));
+        await flowing.promise;
+      }
+      if (over) await reader?.cancel();
+      else pipe.end();
+    } catch {
+      // The connection broke in the middle of the body.
+      finish("CANCELLED");
+      stream.end();
+    }
+  }
+}
