@@ -12,8 +12,9 @@ import { formatHostPort } from "./config.ts";
 import type { Log } from "./core/log.ts";
 import { lineOutput } from "./node/line-output.ts";
 import { createLog, logStyle } from "./node/log.ts";
-import { type Server, startServer } from "./server/server.ts";
+import type { Server } from "./server/server.ts";
 import { StoreOpenError } from "./store/open-error.ts";
+import { openSqliteStore, type SqliteStore } from "./store/sqlite-store.ts";
 
 // A full pipe on stderr that nobody reads would keep the event loop alive for ever: the process ends by itself.
 process.exit(await runCli(process.argv.slice(2), processIo(process), serve));
@@ -22,13 +23,27 @@ process.exit(await runCli(process.argv.slice(2), processIo(process), serve));
 async function serve({ config, warnings }: Resolved<"server">): Promise<number> {
   const log = createProcessLog(config);
   for (const warning of warnings) log.warn(warning);
+  const openStore = (): Promise<SqliteStore> =>
+    openSqliteStore({
+      directory: config.data,
+      workerUrl: new URL("./store/writer-worker.ts", import.meta.url),
+      onProblem: (problem) => log.warn("the storage has a problem", { problem }),
+    });
+  // The storage opens on its own thread while the rest of the server is loaded, which other commands do without.
+  let early: Promise<SqliteStore> | undefined = openStore();
+  early.catch(() => {});
+  const { startServer } = await import("./server/server.ts");
   let server: Server;
   try {
     server = await startServer({
       config,
       log,
       build: { version: buildInfo.version, runtime: `bun ${Bun.version}` },
-      workerUrl: new URL("./store/writer-worker.ts", import.meta.url),
+      openStore() {
+        const opening = early ?? openStore();
+        early = undefined;
+        return opening;
+      },
       process,
     });
   } catch (error) {

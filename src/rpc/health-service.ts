@@ -1,4 +1,5 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import { quote } from "../core/errors.ts";
 import { type Health, HealthCheckResponse_ServingStatus as Status } from "../gen/grpc/health/v1/health_pb.ts";
 import { isReady, type Readiness } from "./readiness.ts";
 import { throwReason } from "./throw-reason.ts";
@@ -15,7 +16,7 @@ export function createHealthService(
   const status = (): Status => (isReady(readiness) ? Status.SERVING : Status.NOT_SERVING);
   return {
     check({ service }) {
-      if (!known.has(service)) throw new ConnectError(`unknown service "${service}"`, Code.NotFound);
+      if (!known.has(service)) throw new ConnectError(`unknown service ${quote(service)}`, Code.NotFound);
       return { status: status() };
     },
     async *watch({ service }, { signal }) {

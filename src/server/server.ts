@@ -20,7 +20,7 @@ import { startHttpListener } from "../rpc/http/listener.ts";
 import type { Listener } from "../rpc/listener-options.ts";
 import { metricsContentType, PrometheusMetrics } from "../rpc/metrics.ts";
 import { createRpcHandlers, shuttingDown } from "../rpc/router.ts";
-import { openSqliteStore } from "../store/sqlite-store.ts";
+import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { ChildSpec, Group, RestartPolicy, RunningChild, SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
 import { hostCheck } from "./host-check.ts";
@@ -30,8 +30,8 @@ export interface ServerOptions {
   readonly config: ServerConfig;
   readonly log: Log;
   readonly build: { readonly version: string; readonly runtime: string };
-  /** Where the entry file of the storage's Worker is. */
-  readonly workerUrl: URL | string;
+  /** Opens the storage; called once for every start of that part. Rejects with StoreOpenError. */
+  readonly openStore: () => Promise<SqliteStore>;
   readonly process: Pick<NodeJS.Process, "cpuUsage" | "memoryUsage">;
 }
 
@@ -79,7 +79,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const readiness = new TreeReadiness(() => tree.state());
   const shutdown = new AbortController();
   const listening = { ...listenerParts(options, ledger, metrics, readiness, shutdown.signal) };
-  const tree = new SupervisionTree(treeOf(options, { store, ledger, log, listening }), {
+  const tree = new SupervisionTree(treeOf(options, { store, ledger, listening }), {
     clock,
     onEvent: (event) => {
       logEvent(log, event);
@@ -154,18 +154,16 @@ function listenerParts(
 }
 
 function treeOf(
-  { config, workerUrl }: ServerOptions,
+  { config, openStore }: ServerOptions,
   parts: {
     store: ReplaceableStore;
     ledger: Ledger;
-    log: Log;
     listening: { grpc: Listening; http: Listening };
   },
 ): Group {
-  const { store, ledger, log, listening } = parts;
+  const { store, ledger, listening } = parts;
   const storage = child("storage", storageStopMs, async () => {
-    const onProblem = (problem: string): void => log.warn("the storage has a problem", { problem });
-    const opened = await openSqliteStore({ directory: config.data, workerUrl, onProblem });
+    const opened = await openStore();
     store.attach(opened);
     let hasCrashed = false;
     void opened.crashed.then(() => (hasCrashed = true));

@@ -58,6 +58,37 @@ export class Journal {
     return error?.code ?? "OK";
   }
 
+  /**
+   * Appends until told to stop, whatever fails in between: with an idempotency key what failed is repeated until it is
+   * acknowledged. Returns the codes of the failures.
+   */
+  async appendThroughFailures(client: InteropClient, contextId: string, isOver: () => boolean): Promise<string[]> {
+    const failures: string[] = [];
+    while (!isOver()) {
+      const payload = this.#nextPayload();
+      const idempotencyKey = failures.length % 2 === 0 ? `key of ${payload}` : "";
+      let code = await this.append(client, { contextId, payload, idempotencyKey });
+      while (code !== "OK") {
+        failures.push(code);
+        await Bun.sleep(10);
+        if (idempotencyKey === "") break;
+        this.#unknown = this.#unknown.filter((sent) => sent.payload !== payload);
+        code = await this.append(client, { contextId, payload, idempotencyKey });
+      }
+    }
+    return failures;
+  }
+
+  /** Returns what is in the ledger although nobody was told so. */
+  async unacknowledgedButThere(client: InteropClient): Promise<string[]> {
+    const there = new Set<string>();
+    for (const contextId of this.contexts) {
+      const { entries = [] } = (await answerOf(client, get, { contextId })) as { entries?: Json[] };
+      for (const { payload } of entries) there.add(atob(payload as string));
+    }
+    return this.#unknown.map(({ payload }) => payload).filter((payload) => there.has(payload));
+  }
+
   /** Sends batches of three over AppendStream, up to 16 ahead of their answers, until the stream breaks. */
   async streamUntilFailure(client: LineClient, contextId: string): Promise<void> {
     const waiting: Sent[][] = [];

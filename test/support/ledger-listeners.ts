@@ -61,7 +61,17 @@ export async function startListeners(
   );
   const host = "127.0.0.1";
   const isHostAllowed = hostCheck(host, allowHost);
-  const common = { ledger, metrics, handlers, tls: undefined, log: quietLog(failures), host, port: 0, isHostAllowed, shutdownSignal: shutdown.signal };
+  const common = {
+    ledger,
+    metrics,
+    handlers,
+    tls: undefined,
+    log: quietLog(failures),
+    host,
+    port: 0,
+    isHostAllowed,
+    shutdownSignal: shutdown.signal,
+  };
   const grpc = await startGrpcListener(common);
   const http = startHttpListener({
     ...common,
@@ -174,7 +184,12 @@ export async function callHttp2(port: number, call: Call): Promise<Reply> {
       let trailers: http2.IncomingHttpHeaders = {};
       const done = (): void => {
         const { ":status": status, date: _date, ...rest } = answer;
-        resolve({ status: Number(status), headers: texts(rest), body: Buffer.concat(chunks), trailers: texts(trailers) });
+        resolve({
+          status: Number(status),
+          headers: texts(rest),
+          body: Buffer.concat(chunks),
+          trailers: texts(trailers),
+        });
       };
       stream.on("response", (got) => (answer = got));
       stream.on("trailers", (got) => (trailers = got));
@@ -208,7 +223,7 @@ export function frame(message: Uint8Array, flags = 0, length = message.length): 
 /** Returns the messages of the whole frames in a body, with their flags. */
 export function framesOf(body: Buffer): { readonly flags: number; readonly message: Buffer }[] {
   const frames = [];
-  for (let at = 0; at + 5 <= body.length; ) {
+  for (let at = 0; at + 5 <= body.length;) {
     const end = at + 5 + body.readUInt32BE(at + 1);
     if (end > body.length) break;
     frames.push({ flags: body[at] ?? 0, message: body.subarray(at + 5, end) });

@@ -61,9 +61,12 @@ export async function serveRpc(
 ): Promise<Response> {
   // Connect refuses bidirectional streams over HTTP/1.1; this listener streams both ways on it too.
   const httpVersion = "2";
-  const universal = universalServerRequestFromFetch(request, { httpVersion });
-  const header = withoutEndlessDeadline(universal.header);
-  const answer = await handler({ ...universal, header, ...(body && { body: allOf(body) }) });
+  const { url, method, headers, signal } = request;
+  const universal =
+    body === undefined
+      ? universalServerRequestFromFetch(request, { httpVersion })
+      : { httpVersion, url, method, signal, body: allOf(body) };
+  const answer = await handler({ ...universal, header: withoutEndlessDeadline(headers) });
   return universalServerResponseToFetch(answer);
 }
 

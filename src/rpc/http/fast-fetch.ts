@@ -198,7 +198,6 @@ function isPlain(request: Request, type: string): boolean {
     headers.get("content-type") === type &&
     headers.get("content-encoding") === null &&
     headers.get("connect-content-encoding") === null &&
-    (headers.get("connect-protocol-version") ?? "1") === "1" &&
     Number(headers.get("content-length") ?? 0) <= plainBytesMax
   );
 }

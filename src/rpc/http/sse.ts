@@ -87,30 +87,42 @@ async function watchOrReset(ledger: Ledger, asked: WatchRequest, sink: WatchSink
 
 /** Returns what an SSE request asks for. Throws INVALID_ARGUMENT. */
 export function watchRequest(request: Request, escapedId: string, heartbeatMs: number): WatchRequest {
-  const query = new URL(request.url).searchParams;
+  const query = parseQuery(request.url);
   const lastEventId = request.headers.get("last-event-id");
-  const from = query.get("from_sequence");
+  const from = query.get("from_sequence") ?? "";
   return {
-    contextId: unescapeId(escapedId),
+    contextId: unescaped("context_id", escapedId),
     key: query.get("key") ?? "",
     from:
       lastEventId !== null && lastEventId !== ""
         ? parseEventId(lastEventId, "Last-Event-ID")
-        : parseEventId(from === null || from === "" ? "0" : from, "from_sequence"),
+        : parseEventId(from === "" ? "0" : from, "from_sequence"),
     heartbeatMs,
     resets: true,
   };
 }
 
-function unescapeId(escapedId: string): string {
+/** Returns the parameters this endpoint has; of one that is given twice the first counts. */
+function parseQuery(url: string): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  for (const pair of new URL(url).search.slice(1).split("&")) {
+    const [name = "", ...value] = pair.split("=");
+    if ((name !== "key" && name !== "from_sequence") || parameters.has(name)) continue;
+    parameters.set(name, unescaped(name, value.join("=").replaceAll("+", " ")));
+  }
+  return parameters;
+}
+
+/** Decodes strictly: URLSearchParams would put U+FFFD in place of what is not UTF-8. */
+function unescaped(field: string, text: string): string {
   try {
-    return decodeURIComponent(escapedId);
+    return decodeURIComponent(text);
   } catch {
-    throw new LedgerError("INVALID_ARGUMENT", "the context id in the path is not percent-encoded UTF-8", {
+    throw new LedgerError("INVALID_ARGUMENT", `${field} is not percent-encoded UTF-8`, {
       reason: "INVALID_UTF8",
-      field: "context_id",
-      value: escapedId.slice(0, 64),
-      remedy: "encode the id as encodeURIComponent does",
+      field,
+      value: text.slice(0, 64),
+      remedy: "encode it as encodeURIComponent does",
     });
   }
 }
