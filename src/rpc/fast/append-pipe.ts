@@ -1,7 +1,10 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { limits } from "../../core/limits.ts";
-import { AppendStreamRequestSchema, AppendStreamResponseSchema } from "../../gen/converge/ledger/v1/ledger_pb.ts";
+import {
+  AppendStreamRequestSchema,
+  AppendStreamResponseSchema,
+} from "../../gen/converge/ledger/v1/ledger_pb.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { appendInput, streamError } from "../messages.ts";
 import { FrameSplitter } from "./frame-splitter.ts";
@@ -81,7 +84,8 @@ export class AppendPipe {
     this.#answers.push(answer);
     this.#ledger.appendBatch(contextId, entries, { minCopies }).then(
       (appended) => this.#answered(answer, writeStreamAnswer(appended)),
-      (error: unknown) => this.#answered(answer, framed(toBinary(AppendStreamResponseSchema, streamError(error)))),
+      (error: unknown) =>
+        this.#answered(answer, framed(toBinary(AppendStreamResponseSchema, streamError(error)))),
     );
   }
 
@@ -106,7 +110,9 @@ export class AppendPipe {
     }
     if (frames.length > 0) {
       this.#answers = this.#answers.slice(frames.length);
-      this.#blocked = !this.#ends.write(frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames));
+      this.#blocked = !this.#ends.write(
+        frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames),
+      );
       this.#regulate();
     }
     this.#finishIfDone();

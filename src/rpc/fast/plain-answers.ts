@@ -105,7 +105,12 @@ function writeBatch(target: Uint8Array, offset: number, appended: readonly Appen
 
 function receiptSize({ id, sequence, appendedAtNs, lamport, duplicate }: Appended): number {
   const idBytes = utf8Length(id);
-  const numbers = 1 + varintSize(sequence) + 1 + varint64Size(appendedAtNs) + (lamport === 0n ? 0 : 1 + varint64Size(lamport));
+  const numbers =
+    1 +
+    varintSize(sequence) +
+    1 +
+    varint64Size(appendedAtNs) +
+    (lamport === 0n ? 0 : 1 + varint64Size(lamport));
   return 1 + varintSize(idBytes) + idBytes + numbers + 2 + hashBytes + (duplicate ? 2 : 0);
 }
 

@@ -103,7 +103,13 @@ export function createFastGrpc(
   function appendBatch(stream: ServerHttp2Stream, message: Buffer, terms: Terms): boolean {
     const request = readBatch(message);
     if (request === undefined) return false;
-    unary("AppendBatch", stream, terms, ledger.appendBatch(request.contextId, request.entries, request), writeBatchAnswer);
+    unary(
+      "AppendBatch",
+      stream,
+      terms,
+      ledger.appendBatch(request.contextId, request.entries, request),
+      writeBatchAnswer,
+    );
     return true;
   }
 

@@ -9,7 +9,7 @@ import { cors as connectCors } from "@connectrpc/connect";
 import { withoutEndlessDeadline } from "../endless-deadline.ts";
 import { isReady, type Readiness } from "../readiness.ts";
 import { allOf, type ReceivedBody } from "./received-body.ts";
-import { type SseParts, watchOverSse } from "./sse.ts";
+import { eventStreamHeaders, type SseParts, watchOverSse } from "./sse.ts";
 
 export interface HttpAppParts extends SseParts {
   readonly handlers: ReadonlyMap<string, UniversalHandler>;
@@ -40,6 +40,8 @@ export function createHttpApp(parts: HttpAppParts): Hono {
     const request = context.req.raw;
     const id = watchPath.exec(rawPath(request.url))?.[1];
     if (id === undefined) return context.notFound();
+    // Nobody reads the body of an answer to HEAD, so nothing would end its watch.
+    if (request.method === "HEAD") return new Response(null, { headers: eventStreamHeaders });
     parts.keepOpen(request);
     return watchOverSse(parts, request, id);
   });

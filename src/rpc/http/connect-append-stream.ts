@@ -36,7 +36,9 @@ export function appendStreamOverConnect(parts: {
   const end = (error: ConnectError | undefined): void => {
     if (over) return;
     finish(callCode(error));
-    stream.write(framed(encodeUtf8(JSON.stringify(endStreamToJson(new Headers(), error, undefined))), endStreamFlag));
+    stream.write(
+      framed(encodeUtf8(JSON.stringify(endStreamToJson(new Headers(), error, undefined))), endStreamFlag),
+    );
     stream.end();
   };
   const pipe: AppendPipe = new AppendPipe(ledger, {

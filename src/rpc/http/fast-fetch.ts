@@ -13,7 +13,12 @@ import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
-import { frameHeaderBytes, writeAppendAnswer, writeBatchAnswer, writeGetAnswer } from "../fast/plain-answers.ts";
+import {
+  frameHeaderBytes,
+  writeAppendAnswer,
+  writeBatchAnswer,
+  writeGetAnswer,
+} from "../fast/plain-answers.ts";
 import { readAppend, readBatch, readGet, readWatch } from "../fast/plain-requests.ts";
 import { appendStreamOverConnect } from "./connect-append-stream.ts";
 import { type ReceivedBody, readUpTo } from "./received-body.ts";

@@ -40,6 +40,8 @@ export function startHttpListener(options: HttpListenerOptions): Listener {
     hostname: options.host,
     port: options.port,
     http2: true,
+    // Otherwise a second ledger on the same port would get half of the connections.
+    reusePort: false,
     ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key }, http3: true }),
     maxRequestBodySize: limits.httpBodyBytesMax,
     development: false,

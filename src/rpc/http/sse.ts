@@ -19,7 +19,8 @@ import { entryMessage } from "../messages.ts";
 import { EventStream } from "./event-stream.ts";
 import { errorResponse } from "./fast-fetch.ts";
 
-const headers = {
+/** Headers of every event stream. */
+export const eventStreamHeaders = {
   "content-type": "text/event-stream",
   "cache-control": "no-store",
   // Proxies such as nginx would collect the events otherwise.
@@ -71,7 +72,7 @@ export async function watchOverSse(parts: SseParts, request: Request, escapedId:
   }
   if (over) watcher.close();
   else watcher.wake();
-  return new Response(stream.body, { headers });
+  return new Response(stream.body, { headers: eventStreamHeaders });
 }
 
 /** Begins the watch; a cursor above the head is answered with a reset to the beginning, never with silence. */
