@@ -78,7 +78,7 @@ export const limits = {
   /** Unsent bytes after which a watcher waits for its client. */
   watcherBufferBytes: 256 * KiB,
   /** AppendStream requests of one stream that wait for their answers. */
-  appendStreamInFlightMax: 4096,
+  appendStreamInFlightMax: 1024,
 
   /** Characters of one text in a log line. */
   logTextMax: 4096,

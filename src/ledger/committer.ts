@@ -109,7 +109,7 @@ export class Committer {
 
   async #run(): Promise<void> {
     // What the same turn of the event loop appends shares the first commit.
-    await undefined;
+    await Promise.resolve();
     let answer = nothing;
     while (this.#queue.length > 0) {
       let refused: LedgerError | undefined;

@@ -27,8 +27,8 @@ export class PublishUnit implements Unit {
 
   plan(): void {
     const { planned } = this.state;
-    const { base, to, refuse } = this.#parts;
-    if (planned?.log !== base?.log || planned?.latest !== base?.latest) throw refuse(planned);
+    const { base, to } = this.#parts;
+    if (planned?.log !== base?.log || planned?.latest !== base?.latest) throw this.#parts.refuse(planned);
     this.state.planned = to;
     this.state.publishing = this.#settled.promise;
   }

@@ -1,4 +1,4 @@
-import { LedgerError } from "../core/errors.ts";
+import type { LedgerError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Clock, ReadRange, StoredEntry } from "./ports.ts";

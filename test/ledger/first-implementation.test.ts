@@ -309,7 +309,7 @@ const loadCases: Record<string, { readonly difference: string; readonly ours: ()
         entriesRestored: 4,
         latestSequence: 4,
       });
-      const changed = ({ id, ...kept }: { id: string }): object => kept;
+      const changed = ({ id: _id, ...kept }: { id: string }): object => kept;
       expect((await entriesOf(ledger, "d")).map(changed)).toEqual(
         (await entriesOf(source, "c")).map(changed),
       );

@@ -29,6 +29,11 @@ class Client {
     };
   }
 
+  makeRoom(spans: number): void {
+    this.sink.room = spans;
+    this.watcher?.resume();
+  }
+
   get resumeToken(): Uint8Array {
     return encodeResumeToken(this.#last?.sequence ?? 0, this.#last?.contentHash);
   }
@@ -103,12 +108,9 @@ test("watchers that are slow, cut off and resumed see every matching entry once,
             await start(client);
             break;
           }
-          case "room": {
-            const client = clients[action.client % (clients.length + 1)];
-            const watcher = client?.watcher;
-            watcher && client.sink.makeRoom(watcher, action.spans);
+          case "room":
+            clients[action.client % (clients.length + 1)]?.makeRoom(action.spans);
             break;
-          }
           case "cut": {
             const client = clients[action.client % (clients.length + 1)];
             client?.watcher?.close();
