@@ -15,7 +15,8 @@ interface PublishParts {
 /** Makes a context's head name a staged log, if the head is still the one the log was built on. */
 export class PublishUnit implements Unit {
   readonly state: ContextState;
-  readonly entries = 1;
+  /** A load that has come this far is not refused for want of room. */
+  readonly entries = 0;
   readonly bytes = 0;
   readonly #parts: PublishParts;
   readonly #settled = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { limits } from "../core/limits.ts";
 import type { Metrics } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
@@ -9,6 +9,8 @@ import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/refl
 import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { compressBytesMin, compressions } from "./answer-compression.ts";
+import { withCheckedBody } from "./checked-body.ts";
+import { badQuery } from "./bad-query.ts";
 import { createContextService } from "./context-service.ts";
 import type { Readiness } from "./readiness.ts";
 import { createHealthService } from "./health-service.ts";
@@ -24,23 +26,31 @@ export interface RouterParts {
   readonly shutdownSignal: AbortSignal;
 }
 
+/** As by default, but bytes that are not UTF-8 are refused, not replaced. */
+const strictJson = {
+  ignoreUnknownFields: true,
+  textDecoder: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }),
+};
+
 const services = [ContextService, LedgerService, Health, ReflectionV1, ReflectionV1Alpha];
 
 /**
  * Returns the general path: every call of every service, on every protocol and in every form, by request
  * path. The fast paths are shortcuts for some of it and answer the same.
  */
-export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, UniversalHandler> {
+export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, UniversalHandlerFn> {
   const router = createConnectRouter({
     acceptCompression: [...compressions],
     compressMinBytes: compressBytesMin,
     readMaxBytes: limits.requestBytesMax,
+    jsonOptions: strictJson,
     interceptors: [observeCalls(parts.metrics)],
     shutdownSignal: parts.shutdownSignal,
   });
-  router.service(ContextService, createContextService(parts.ledger), {
-    readMaxBytes: limits.loadRequestBytesMax,
-  });
+  const contextService = createContextService(parts.ledger);
+  router.service(ContextService, contextService);
+  // Of two handlers for one path the later one counts.
+  router.rpc(ContextService.method.load, contextService.load, { readMaxBytes: limits.loadRequestBytesMax });
   router.service(LedgerService, createLedgerService(parts.ledger));
   router.service(
     Health,
@@ -52,7 +62,12 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
   const serverReflectionInfo = createReflection(services);
   router.service(ReflectionV1, { serverReflectionInfo });
   router.service(ReflectionV1Alpha, { serverReflectionInfo });
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return new Map(
+    router.handlers.map((handler) => [
+      handler.requestPath,
+      (request) => badQuery(request) ?? handler(withCheckedBody(request, handler.method)),
+    ]),
+  );
 }
 
 /** Returns what calls that outlive the drain are ended with. */

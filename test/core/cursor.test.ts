@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
-import { type Cursor, encodeResumeToken, formatEventId, parseEventId, parseResumeToken } from "../../src/core/cursor.ts";
+import {
+  type Cursor,
+  encodeResumeToken,
+  formatEventId,
+  parseEventId,
+  parseResumeToken,
+} from "../../src/core/cursor.ts";
 import { LedgerError } from "../../src/core/errors.ts";
 import { hex, unhex } from "../../src/core/hex.ts";
 

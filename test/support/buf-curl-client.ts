@@ -14,17 +14,25 @@ export interface BufCurlOptions {
 }
 
 /** buf curl, one process a call. */
-export function bufCurlClient({ protocol, url, flags = [], reflection = false }: BufCurlOptions): InteropClient {
+export function bufCurlClient({
+  protocol,
+  url,
+  flags = [],
+  reflection = false,
+}: BufCurlOptions): InteropClient {
   const children = new Set<Bun.Subprocess>();
   const schema = reflection ? [] : ["--schema", `${projectRoot}/proto`];
   return {
     async call(method, requests, { answersMax = Infinity, timeoutMs, gzip, onAnswer } = {}) {
       const target = ["--protocol", protocol, ...schema, ...flags, "-d", "@-", `${url}/${method}`];
-      if (timeoutMs !== undefined || gzip !== undefined) throw new Error("buf curl has neither deadlines nor compressed requests");
+      if (timeoutMs !== undefined || gzip !== undefined)
+        throw new Error("buf curl has neither deadlines nor compressed requests");
       const child = Bun.spawn([buf(), "curl", ...target], { stdio: ["pipe", "pipe", "pipe"] });
       children.add(child);
       const stderr = child.stderr.text();
-      child.stdin.write((Array.isArray(requests) ? requests : [requests]).map((json) => JSON.stringify(json)).join("\n"));
+      await child.stdin.write(
+        (Array.isArray(requests) ? requests : [requests]).map((json) => JSON.stringify(json)).join("\n"),
+      );
       await child.stdin.end();
       const answers: Json[] = [];
       for await (const answer of documents(child.stdout)) {

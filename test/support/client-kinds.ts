@@ -81,7 +81,14 @@ function bufCurl(name: string, protocol: BufCurlOptions["protocol"], listener: "
     const trust = ca === undefined ? [] : ["--cacert", ca];
     return bufCurlClient({ protocol, url: listener === "grpc" ? grpcUrl : url, flags: [...http2, ...trust] });
   };
-  return { name, lacks: undefined, streams: true, sendsStreams: protocol !== "grpcweb", takesLarge: false, open };
+  return {
+    name,
+    lacks: undefined,
+    streams: true,
+    sendsStreams: protocol !== "grpcweb",
+    takesLarge: false,
+    open,
+  };
 }
 
 function curlKind(name: string, flag: string, feature: string | undefined): ClientKind {
@@ -114,7 +121,11 @@ function descriptorSet(): Promise<string> {
 async function buildDescriptorSet(): Promise<string> {
   const command = [buf(), "build", "--as-file-descriptor-set", "-o", "-#format=binpb"];
   const child = Bun.spawn(command, { cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"] });
-  const [bytes, report, exitCode] = await Promise.all([child.stdout.bytes(), child.stderr.text(), child.exited]);
+  const [bytes, report, exitCode] = await Promise.all([
+    child.stdout.bytes(),
+    child.stderr.text(),
+    child.exited,
+  ]);
   if (exitCode !== 0) throw new Error(`buf build failed: ${report}`);
   return bytes.toBase64();
 }

@@ -23,7 +23,8 @@ function readAnswer(out: Buffer): CurlAnswer {
   const end = out.indexOf("\r\n\r\n");
   const [statusLine = "", ...fields] = out.subarray(0, end).toString("latin1").split("\r\n");
   const headers = new Headers();
-  for (const field of fields) headers.append(field.slice(0, field.indexOf(":")), field.slice(field.indexOf(":") + 1).trim());
+  for (const field of fields)
+    headers.append(field.slice(0, field.indexOf(":")), field.slice(field.indexOf(":") + 1).trim());
   const status = Number(statusLine.split(" ")[1]);
   const body = out.subarray(end + 4);
   // An interim answer, such as 100 Continue, comes before the one that counts.
@@ -51,9 +52,14 @@ export function curlClient(url: string, flags: readonly string[]): InteropClient
 }
 
 /** Asks for a method without side effects by GET, as the Connect protocol allows. */
-export async function curlGet(url: string, method: string, request: Json, flags: readonly string[] = []): Promise<CurlAnswer> {
+export async function curlGet(
+  url: string,
+  method: string,
+  request: Json,
+  flags: readonly string[] = [],
+): Promise<CurlAnswer> {
   const query = new URLSearchParams({ connect: "v1", encoding: "json", message: JSON.stringify(request) });
-  return curl([...flags, `${url}/${method}?${query}`]);
+  return curl([...flags, `${url}/${method}?${query.toString()}`]);
 }
 
 /** What curl was built with, such as HTTP2; empty without curl. */

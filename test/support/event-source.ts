@@ -42,11 +42,15 @@ export async function* eventSource(url: string, options: EventSourceOptions = {}
 }
 
 /** Returns undefined if there is no connection, which is a reason to try again. */
-async function connect(url: string, init: BunFetchRequestInit): Promise<ReadableStream<Uint8Array> | undefined> {
+async function connect(
+  url: string,
+  init: BunFetchRequestInit,
+): Promise<ReadableStream<Uint8Array> | undefined> {
   const response = await fetch(url, init).catch(() => undefined);
   if (response === undefined) return undefined;
   const type = response.headers.get("content-type") ?? "";
-  if (response.status === 200 && type.split(";")[0] === "text/event-stream" && response.body !== null) return response.body;
+  if (response.status === 200 && type.split(";")[0] === "text/event-stream" && response.body !== null)
+    return response.body;
   throw new Error(`${url} answered ${response.status} ${type}: ${await response.text()}`);
 }
 

@@ -6,9 +6,19 @@ import type { Json } from "./interop-client.ts";
  * record and not from the code of the ledger, so that the two check each other.
  */
 export function expectedEntryHash(contextId: string, entry: Json): string {
-  const { id, key, payload = "", sequence, appendedAtNs, lamport = "0", metadata = {} } = entry as unknown as EntryJson;
+  const {
+    id,
+    key,
+    payload = "",
+    sequence,
+    appendedAtNs,
+    lamport = "0",
+    metadata = {},
+  } = entry as unknown as EntryJson;
   const content = Buffer.from(payload, "base64");
-  const pairs = Object.entries(metadata).map(([name, value]) => [Buffer.from(name), Buffer.from(value)] as const);
+  const pairs = Object.entries(metadata).map(
+    ([name, value]) => [Buffer.from(name), Buffer.from(value)] as const,
+  );
   pairs.sort(([a], [b]) => Buffer.compare(a, b));
   const record = [
     Buffer.from("\0converge-ledger/entry/v1\n"),

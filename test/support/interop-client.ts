@@ -58,7 +58,8 @@ export async function answerOf(
 ): Promise<Json> {
   const answers = await answersOf(client, method, request, options);
   const [answer] = answers;
-  if (answer === undefined || answers.length !== 1) throw new Error(`${method} gave ${answers.length} answers`);
+  if (answer === undefined || answers.length !== 1)
+    throw new Error(`${method} gave ${answers.length} answers`);
   return answer;
 }
 
@@ -97,7 +98,11 @@ export function detailsOfStatus(base64: string): ErrorDetail[] {
 
 /** Reads an error in the JSON of the Connect protocol, which buf curl prints for every protocol. */
 export function errorOfConnect(json: Json): CallError {
-  const { code, message = "", details = [] } = json as { code: string; message?: string; details?: ErrorDetail[] };
+  const {
+    code,
+    message = "",
+    details = [],
+  } = json as { code: string; message?: string; details?: ErrorDetail[] };
   return {
     code: code === "canceled" ? "CANCELLED" : code.toUpperCase(),
     message,

@@ -1,5 +1,5 @@
 import http2 from "node:http2";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import type { Log } from "../../src/core/log.ts";
 import type { CallCode, Metrics, Operation, Protocol } from "../../src/core/metrics.ts";
 import { startGrpcListener } from "../../src/rpc/grpc/listener.ts";
@@ -101,12 +101,12 @@ export async function startListeners(
 }
 
 function counted(
-  handlers: ReadonlyMap<string, UniversalHandler>,
+  handlers: ReadonlyMap<string, UniversalHandlerFn>,
   general: { calls: number },
-): ReadonlyMap<string, UniversalHandler> {
+): ReadonlyMap<string, UniversalHandlerFn> {
   return new Map(
     [...handlers].map(([path, handler]) => {
-      const counting = (request: Parameters<UniversalHandler>[0]): ReturnType<UniversalHandler> => {
+      const counting = (request: Parameters<UniversalHandlerFn>[0]): ReturnType<UniversalHandlerFn> => {
         general.calls += 1;
         return handler(request);
       };

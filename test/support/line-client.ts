@@ -1,4 +1,11 @@
-import { type CallError, type CallOptions, detailsOfStatus, type InteropClient, type Json, type Outcome } from "./interop-client.ts";
+import {
+  type CallError,
+  type CallOptions,
+  detailsOfStatus,
+  type InteropClient,
+  type Json,
+  type Outcome,
+} from "./interop-client.ts";
 import { lines } from "./lines.ts";
 
 /** A client in a process of its own that takes calls as lines of JSON and tells what comes of them. */
@@ -52,10 +59,13 @@ export function startLineClient(command: readonly string[]): LineClient {
     await done;
   };
   const say = (line: Json): void => {
-    child.stdin.write(`${JSON.stringify(line)}\n`);
+    void child.stdin.write(`${JSON.stringify(line)}\n`);
     void child.stdin.flush();
   };
-  const begin = (line: Json, onAnswer: CallOptions["onAnswer"]): { readonly id: number; readonly outcome: Promise<Outcome> } => {
+  const begin = (
+    line: Json,
+    onAnswer: CallOptions["onAnswer"],
+  ): { readonly id: number; readonly outcome: Promise<Outcome> } => {
     const id = (lastId += 1);
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     running.set(id, { answers: [], onAnswer, resolve, reject });

@@ -14,12 +14,20 @@ const files = [
   "grpc/reflection/v1/reflection.proto",
   "grpc/reflection/v1alpha/reflection.proto",
 ];
-const definitions = loader.loadSync(files, { longs: String, bytes: String, enums: String, includeDirs: [protos] });
+const definitions = loader.loadSync(files, {
+  longs: String,
+  bytes: String,
+  enums: String,
+  includeDirs: [protos],
+});
 const credentials =
   ca === undefined ? grpc.credentials.createInsecure() : grpc.credentials.createSsl(readFileSync(ca));
 const unlimited = { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 };
 const plain = new grpc.Client(address, credentials, unlimited);
-const gzipping = new grpc.Client(address, credentials, { ...unlimited, "grpc.default_compression_algorithm": 2 });
+const gzipping = new grpc.Client(address, credentials, {
+  ...unlimited,
+  "grpc.default_compression_algorithm": grpc.compressionAlgorithms.gzip,
+});
 
 const open = new Map();
 for await (const line of createInterface({ input: process.stdin })) take(JSON.parse(line));
@@ -31,9 +39,18 @@ function take({ id, more, ...asked }) {
   else open.get(id).write(more);
 }
 
-function call({ id, method, requests, answersMax = Number.POSITIVE_INFINITY, timeoutMs, gzip, keepOpen = false }) {
+function call({
+  id,
+  method,
+  requests,
+  answersMax = Number.POSITIVE_INFINITY,
+  timeoutMs,
+  gzip,
+  keepOpen = false,
+}) {
   const [service, name] = method.split("/");
-  const { path, requestSerialize, responseDeserialize, requestStream, responseStream } = definitions[service][name];
+  const { path, requestSerialize, responseDeserialize, requestStream, responseStream } =
+    definitions[service][name];
   const client = gzip ? gzipping : plain;
   const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
   const shared = [path, requestSerialize, responseDeserialize];
@@ -63,11 +80,16 @@ function call({ id, method, requests, answersMax = Number.POSITIVE_INFINITY, tim
     done(error);
   };
   let running;
-  if (!requestStream && !responseStream) running = client.makeUnaryRequest(...shared, requests[0], metadata, options, single);
+  if (!requestStream && !responseStream)
+    running = client.makeUnaryRequest(...shared, requests[0], metadata, options, single);
   else if (!responseStream) running = client.makeClientStreamRequest(...shared, metadata, options, single);
   else if (requestStream) running = client.makeBidiStreamRequest(...shared, metadata, options);
   else running = client.makeServerStreamRequest(...shared, requests[0], metadata, options);
-  if (responseStream) running.on("data", answered).on("error", done).on("end", () => done());
+  if (responseStream)
+    running
+      .on("data", answered)
+      .on("error", done)
+      .on("end", () => done());
   if (!requestStream) return;
   open.set(id, running);
   for (const request of requests) running.write(request);

@@ -7,9 +7,13 @@ export interface OpenClients extends AsyncDisposable {
   of(kind: Pick<ClientKind, "name">): InteropClient;
 }
 
-export async function openClients(target: Target, kinds: readonly ClientKind[] = clientKinds): Promise<OpenClients> {
+export async function openClients(
+  target: Target,
+  kinds: readonly ClientKind[] = clientKinds,
+): Promise<OpenClients> {
   const clients = new Map<string, InteropClient>();
-  for (const kind of kinds.filter(({ lacks }) => lacks === undefined)) clients.set(kind.name, await kind.open(target));
+  for (const kind of kinds.filter(({ lacks }) => lacks === undefined))
+    clients.set(kind.name, await kind.open(target));
   return {
     of({ name }) {
       const client = clients.get(name);

@@ -18,6 +18,9 @@ export async function scrape(url: string, init: RequestInit = {}): Promise<Scrap
   return {
     value: (name) => series.get(name) ?? 0,
     sum: (name) =>
-      [...series].reduce((sum, [key, value]) => (key === name || key.startsWith(`${name}{`) ? sum + value : sum), 0),
+      [...series].reduce(
+        (sum, [key, value]) => (key === name || key.startsWith(`${name}{`) ? sum + value : sum),
+        0,
+      ),
   };
 }

@@ -17,8 +17,28 @@ export async function selfSigned(): Promise<SelfSigned> {
   const cert = join(directory.path, "cert.pem");
   const key = join(directory.path, "key.pem");
   const { exitCode, report } = await capture([
-    ...["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
-    ...["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", cert],
+    ...[
+      "openssl",
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "2",
+    ],
+    ...[
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=IP:127.0.0.1,DNS:localhost",
+      "-keyout",
+      key,
+      "-out",
+      cert,
+    ],
   ]);
   if (exitCode !== 0) throw new Error(`openssl cannot make a certificate: ${report}`);
   return { cert, key, [Symbol.dispose]: directory[Symbol.dispose] };

@@ -1,11 +1,12 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import { limits } from "../../core/limits.ts";
 import {
   AppendStreamRequestSchema,
   AppendStreamResponseSchema,
 } from "../../gen/converge/ledger/v1/ledger_pb.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import { malformedMessage } from "../checked-body.ts";
 import { appendInput, streamError } from "../messages.ts";
 import { FrameSplitter } from "./frame-splitter.ts";
 import { framed, writeStreamAnswer } from "./plain-answers.ts";
@@ -145,6 +146,6 @@ function readAnyBatch(message: Buffer): PlainBatch {
     const { contextId, entries, minCopies } = fromBinary(AppendStreamRequestSchema, message);
     return { contextId, entries: entries.map(appendInput), minCopies };
   } catch (error) {
-    throw new ConnectError(error instanceof Error ? error.message : String(error), Code.InvalidArgument);
+    throw malformedMessage(AppendStreamRequestSchema, error);
   }
 }

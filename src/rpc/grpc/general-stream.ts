@@ -1,7 +1,7 @@
 import { constants, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type {
-  UniversalHandler,
+  UniversalHandlerFn,
   UniversalServerRequest,
   UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
@@ -19,7 +19,7 @@ export interface Received {
 
 /** Serves a stream by its universal handler. Never rejects. */
 export async function serveStream(parts: {
-  handler: UniversalHandler;
+  handler: UniversalHandlerFn;
   stream: ServerHttp2Stream;
   headers: IncomingHttpHeaders;
   received: Received | undefined;

@@ -6,7 +6,7 @@
 
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import type { Log } from "../../core/log.ts";
 import type { Listener, Tls } from "../listener-options.ts";
 import { createFastGrpc, type FastGrpcParts } from "./fast-stream.ts";
@@ -17,7 +17,7 @@ export interface GrpcListenerOptions extends FastGrpcParts {
   /** 0 picks a free one. */
   readonly port: number;
   readonly tls: Tls | undefined;
-  readonly handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly handlers: ReadonlyMap<string, UniversalHandlerFn>;
   /** Returns false for a request that came under a name it must not come under. */
   readonly isHostAllowed: (host: string | undefined) => boolean;
   readonly log: Log;
@@ -66,9 +66,8 @@ function createDispatcher(
   return (stream, headers) => {
     // Without a listener a reset by the client would end the process.
     stream.on("error", (error) => log.debug("a stream failed", { error }));
-    if (!options.isHostAllowed(headers[":authority"] as string | undefined))
-      return respondStatus(stream, 421);
-    const path = (headers[":path"] as string | undefined)?.split("?", 1)[0] ?? "";
+    if (!options.isHostAllowed(headers[":authority"])) return respondStatus(stream, 421);
+    const path = headers[":path"]?.split("?", 1)[0] ?? "";
     const handler = handlers.get(path);
     if (handler === undefined) return respondUnknown(stream, headers);
     const serve = (received: Parameters<typeof serveStream>[0]["received"]): void =>

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import {
   universalServerRequestFromFetch,
   universalServerResponseToFetch,
@@ -12,7 +12,7 @@ import { allOf, type ReceivedBody } from "./received-body.ts";
 import { eventStreamHeaders, type SseParts, watchOverSse } from "./sse.ts";
 
 export interface HttpAppParts extends SseParts {
-  readonly handlers: ReadonlyMap<string, UniversalHandler>;
+  readonly handlers: ReadonlyMap<string, UniversalHandlerFn>;
   readonly readiness: Readiness;
   /** Returns the page for Prometheus. */
   readonly renderMetrics: () => Promise<string>;
@@ -57,7 +57,7 @@ export function createHttpApp(parts: HttpAppParts): Hono {
 
 /** Answers a call by its universal handler; `body` is what was read of the request's body before, if anything. */
 export async function serveRpc(
-  handler: UniversalHandler,
+  handler: UniversalHandlerFn,
   request: Request,
   body: ReceivedBody | undefined,
 ): Promise<Response> {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { limits } from "../../core/limits.ts";
 import type { Log } from "../../core/log.ts";
 import type { Listener, Tls } from "../listener-options.ts";
@@ -82,7 +82,7 @@ async function afterBody(request: Request, response: Response): Promise<Response
   return response;
 }
 
-function handlerOf(handlers: ReadonlyMap<string, UniversalHandler>, request: Request): UniversalHandler {
+function handlerOf(handlers: ReadonlyMap<string, UniversalHandlerFn>, request: Request): UniversalHandlerFn {
   const handler = handlers.get(rawPath(request.url));
   if (handler === undefined) throw new Error("the fast paths are a part of the general one");
   return handler;
