@@ -10,6 +10,7 @@ import { throwReason } from "./throw-reason.ts";
  */
 export function createHealthService(
   readiness: Readiness,
+  draining: AbortSignal,
   names: readonly string[],
 ): ServiceImpl<typeof Health> {
   const known = new Set(["", ...names]);
@@ -22,8 +23,9 @@ export function createHealthService(
     async *watch({ service }, { signal }) {
       if (!known.has(service)) {
         yield { status: Status.SERVICE_UNKNOWN };
-        await aborted(signal);
-        return throwReason(signal);
+        await firstOf(signal, draining);
+        throwReason(signal);
+        return throwReason(draining);
       }
       let last: Status | undefined;
       while (!signal.aborted) {
@@ -33,7 +35,9 @@ export function createHealthService(
           const now = status();
           if (now !== last) yield { status: now };
           last = now;
-          if (status() === now) await Promise.race([changed.promise, aborted(signal)]);
+          // The last word is NOT_SERVING; a watch that stayed open would hold the stop up.
+          throwReason(draining);
+          if (status() === now) await Promise.race([changed.promise, firstOf(signal, draining)]);
         } finally {
           unsubscribe();
         }
@@ -43,7 +47,9 @@ export function createHealthService(
   };
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+/** Resolves when one of the signals has fired. */
+function firstOf(...signals: AbortSignal[]): Promise<void> {
+  const first = AbortSignal.any(signals);
+  if (first.aborted) return Promise.resolve();
+  return new Promise((resolve) => first.addEventListener("abort", () => resolve(), { once: true }));
 }

@@ -1,4 +1,4 @@
-import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
+import { createConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { limits } from "../core/limits.ts";
 import type { Metrics } from "../core/metrics.ts";
@@ -17,13 +17,13 @@ import { createHealthService } from "./health-service.ts";
 import { createLedgerService } from "./ledger-service.ts";
 import { observeCalls } from "./observe-calls.ts";
 import { createReflection } from "./reflection-service.ts";
+import type { Shutdown } from "./shutdown.ts";
 
 export interface RouterParts {
   readonly ledger: Ledger;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
-  /** Ends every call that still runs when its listener has to go. */
-  readonly shutdownSignal: AbortSignal;
+  readonly shutdown: Shutdown;
 }
 
 /** As by default, but bytes that are not UTF-8 are refused, not replaced. */
@@ -45,7 +45,7 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
     readMaxBytes: limits.requestBytesMax,
     jsonOptions: strictJson,
     interceptors: [observeCalls(parts.metrics)],
-    shutdownSignal: parts.shutdownSignal,
+    shutdownSignal: parts.shutdown.over,
   });
   const contextService = createContextService(parts.ledger);
   router.service(ContextService, contextService);
@@ -56,6 +56,7 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
     Health,
     createHealthService(
       parts.readiness,
+      parts.shutdown.draining,
       services.map((service) => service.typeName),
     ),
   );
@@ -68,9 +69,4 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
       (request) => badQuery(request) ?? handler(withCheckedBody(request, handler.method)),
     ]),
   );
-}
-
-/** Returns what calls that outlive the drain are ended with. */
-export function shuttingDown(): ConnectError {
-  return new ConnectError("the server is shutting down; connect again", Code.Unavailable);
 }

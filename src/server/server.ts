@@ -19,7 +19,8 @@ import { startGrpcListener } from "../rpc/grpc/listener.ts";
 import { startHttpListener } from "../rpc/http/listener.ts";
 import type { Listener } from "../rpc/listener-options.ts";
 import { metricsContentType, PrometheusMetrics } from "../rpc/metrics.ts";
-import { createRpcHandlers, shuttingDown } from "../rpc/router.ts";
+import { createRpcHandlers } from "../rpc/router.ts";
+import { type Shutdown, shuttingDown } from "../rpc/shutdown.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { ChildSpec, Group, RestartPolicy, RunningChild, SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
@@ -77,9 +78,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     observer: metrics,
   });
   const readiness = new TreeReadiness(() => tree.state());
-  const shutdown = new AbortController();
-  const listening = { ...listenerParts(options, ledger, metrics, readiness, shutdown.signal) };
-  const tree = new SupervisionTree(treeOf(options, { store, ledger, listening }), {
+  const draining = new AbortController();
+  const over = new AbortController();
+  const shutdown = { draining: draining.signal, over: over.signal };
+  const listening = { ...listenerParts(options, ledger, metrics, readiness, shutdown) };
+  const tree = new SupervisionTree(treeOf(options, { store, ledger, listening, draining: draining.signal }), {
     clock,
     onEvent: (event) => {
       logEvent(log, event);
@@ -98,8 +101,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     stop: () =>
       (stopped ??= (async () => {
         readiness.drain();
+        draining.abort(shuttingDown());
         ledger.endWatches(goingAway());
-        const cut = clock.after(config.drainMs, () => shutdown.abort(shuttingDown()));
+        const cut = clock.after(config.drainMs, () => over.abort(shuttingDown()));
         await tree.stop();
         cut();
       })()),
@@ -117,14 +121,14 @@ function listenerParts(
   ledger: Ledger,
   metrics: PrometheusMetrics,
   readiness: TreeReadiness,
-  shutdownSignal: AbortSignal,
+  shutdown: Shutdown,
 ): { grpc: Listening; http: Listening } {
-  const handlers = createRpcHandlers({ ledger, metrics, readiness, shutdownSignal });
+  const handlers = createRpcHandlers({ ledger, metrics, readiness, shutdown });
   const tls =
     config.tlsCert === undefined || config.tlsKey === undefined
       ? undefined
       : { cert: readFileSync(config.tlsCert, "utf8"), key: readFileSync(config.tlsKey, "utf8") };
-  const common = { ledger, metrics, handlers, shutdownSignal, tls, log };
+  const common = { ledger, metrics, handlers, shutdown, tls, log };
   return {
     grpc: {
       port: config.grpc.port,
@@ -159,9 +163,11 @@ function treeOf(
     store: ReplaceableStore;
     ledger: Ledger;
     listening: { grpc: Listening; http: Listening };
+    /** Has fired if parts stop because the server stops, and not because they failed. */
+    draining: AbortSignal;
   },
 ): Group {
-  const { store, ledger, listening } = parts;
+  const { store, ledger, listening, draining } = parts;
   const storage = child("storage", storageStopMs, async () => {
     const opened = await openStore();
     store.attach(opened);
@@ -170,9 +176,10 @@ function treeOf(
     return {
       crashed: opened.crashed,
       async stop() {
-        if (!hasCrashed) await ledger.drained();
+        const inOrder = draining.aborted && !hasCrashed;
+        if (inOrder) await ledger.drained();
         store.detach();
-        await (hasCrashed ? opened.abort() : opened.close());
+        await (inOrder ? opened.close() : opened.abort());
       },
     };
   });
@@ -184,19 +191,25 @@ function treeOf(
     name: "servers",
     strategy: "one-for-one",
     children: [
-      listenerChild("grpc", listening.grpc, config.drainMs),
-      listenerChild("http", listening.http, config.drainMs),
+      listenerChild("grpc", listening.grpc, config.drainMs, draining),
+      listenerChild("http", listening.http, config.drainMs, draining),
     ],
     ...restartPolicy,
   };
   return { name: "ledger", strategy: "one-for-one", children: [storage, watch, servers] };
 }
 
-function listenerChild(name: string, listening: Listening, drainMs: number): ChildSpec {
+/** What is left of a listener that failed is cut at once, so that it is back at once. */
+function listenerChild(
+  name: string,
+  listening: Listening,
+  drainMs: number,
+  draining: AbortSignal,
+): ChildSpec {
   return child(name, drainMs + 2000, async () => {
     const listener = await listening.start(listening.port);
     listening.port = listener.port;
-    return { crashed: listener.crashed, stop: () => listener.stop(drainMs) };
+    return { crashed: listener.crashed, stop: () => listener.stop(draining.aborted ? drainMs : 0) };
   });
 }
 

@@ -53,12 +53,9 @@ export async function startListeners(
       return () => listeners.delete(listener);
     },
   };
-  const shutdown = new AbortController();
+  const shutdown = { draining: new AbortController().signal, over: new AbortController().signal };
   const { ledger } = world;
-  const handlers = counted(
-    createRpcHandlers({ ledger, metrics, readiness, shutdownSignal: shutdown.signal }),
-    general,
-  );
+  const handlers = counted(createRpcHandlers({ ledger, metrics, readiness, shutdown }), general);
   const host = "127.0.0.1";
   const isHostAllowed = hostCheck(host, allowHost);
   const common = {
@@ -70,7 +67,7 @@ export async function startListeners(
     host,
     port: 0,
     isHostAllowed,
-    shutdownSignal: shutdown.signal,
+    shutdown,
   };
   const grpc = await startGrpcListener(common);
   const http = startHttpListener({

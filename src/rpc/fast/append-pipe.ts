@@ -67,6 +67,11 @@ export class AppendPipe {
     }
   }
 
+  /** Takes no more requests; once those under way are answered the pipe ends with `error`. */
+  close(error: ConnectError): void {
+    if (!this.#inputOver) this.#fail(error);
+  }
+
   /** The client can take more answers. */
   resume(): void {
     this.#blocked = false;

@@ -13,6 +13,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout } from "@connectrpc/connect/protocol-grpc";
 import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { Shutdown } from "../shutdown.ts";
 import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
 import {
@@ -41,8 +42,7 @@ const ledgerService = "/converge.ledger.v1.LedgerService/";
 export interface FastGrpcParts {
   readonly ledger: Ledger;
   readonly metrics: Metrics;
-  /** Ends streams that still run when the listener has to go. */
-  readonly shutdownSignal: AbortSignal;
+  readonly shutdown: Shutdown;
 }
 
 /** What a call's headers say. */
@@ -57,7 +57,7 @@ type Call = (stream: ServerHttp2Stream, message: Buffer, terms: Terms) => boolea
 export function createFastGrpc(
   parts: FastGrpcParts,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, general: General) => boolean {
-  const { ledger, metrics, shutdownSignal } = parts;
+  const { ledger, metrics, shutdown } = parts;
   const calls = new Map<string, Call>([
     [`${contextService}Append`, append],
     [`${contextService}Get`, get],
@@ -77,7 +77,7 @@ export function createFastGrpc(
       accepts: headers["grpc-accept-encoding"] as string | undefined,
     };
     if (call === undefined) {
-      appendStreamOverGrpc({ ledger, metrics, stream, timeoutMs: terms.timeoutMs, shutdownSignal });
+      appendStreamOverGrpc({ ledger, metrics, stream, timeoutMs: terms.timeoutMs, shutdown });
       return true;
     }
     receive(stream, general, (body) => {

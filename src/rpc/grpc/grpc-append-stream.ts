@@ -4,6 +4,7 @@ import type { CallCode, Metrics } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { callCode, deadlineExceeded } from "../connect-error.ts";
 import { AppendPipe } from "../fast/append-pipe.ts";
+import { type Shutdown, shuttingDown } from "../shutdown.ts";
 import { begin, errorTrailers, isGone } from "./grpc-answer.ts";
 
 /** Serves one AppendStream on a gRPC stream until either side ends it. */
@@ -12,24 +13,26 @@ export function appendStreamOverGrpc(parts: {
   metrics: Metrics;
   stream: ServerHttp2Stream;
   timeoutMs: number | undefined;
-  shutdownSignal: AbortSignal;
+  shutdown: Shutdown;
 }): void {
-  const { ledger, metrics, stream, timeoutMs, shutdownSignal } = parts;
+  const { ledger, metrics, stream, timeoutMs, shutdown } = parts;
   const startMs = performance.now();
-  let trailers: OutgoingHttpHeaders = { "grpc-status": "0" };
+  // What the client is told if the connection is closed in the middle.
+  let trailers: OutgoingHttpHeaders = errorTrailers(shuttingDown());
   let over = false;
   const finish = (code: CallCode): void => {
     if (over) return;
     over = true;
     clearTimeout(timer);
-    shutdownSignal.removeEventListener("abort", shutDown);
+    shutdown.draining.removeEventListener("abort", drain);
+    shutdown.over.removeEventListener("abort", cut);
     pipe.abandon();
     metrics.operation("AppendStream", "grpc", code, (performance.now() - startMs) / 1000);
   };
   const end = (error: ConnectError | undefined): void => {
     if (over) return;
     finish(callCode(error));
-    if (error !== undefined) trailers = errorTrailers(error);
+    trailers = error === undefined ? { "grpc-status": "0" } : errorTrailers(error);
     stream.end();
   };
   const pipe = new AppendPipe(ledger, {
@@ -37,11 +40,13 @@ export function appendStreamOverGrpc(parts: {
     pause: (paused) => void (paused ? stream.pause() : stream.resume()),
     finished: end,
   });
-  const shutDown = (): void => end(shutdownSignal.reason as ConnectError);
+  const drain = (): void => pipe.close(shuttingDown());
+  const cut = (): void => end(shuttingDown());
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(deadlineExceeded()), timeoutMs);
   stream.on("close", () => finish("CANCELLED"));
   if (!begin(stream, () => trailers)) return finish("CANCELLED");
-  shutdownSignal.addEventListener("abort", shutDown);
+  shutdown.draining.addEventListener("abort", drain);
+  shutdown.over.addEventListener("abort", cut);
   stream.on("drain", () => pipe.resume());
   stream.on("data", (piece: Buffer) => pipe.push(piece));
   stream.on("end", () => pipe.end());

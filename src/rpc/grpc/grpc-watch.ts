@@ -7,6 +7,7 @@ import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts"
 import { writeWatchFrames } from "../fast/plain-answers.ts";
 import type { PlainWatch } from "../fast/plain-requests.ts";
 import { controlFrame, plainWatchRequest, takesControlEvents } from "../fast/plain-watch.ts";
+import { shuttingDown } from "../shutdown.ts";
 import { answerError, begin, errorTrailers, isGone } from "./grpc-answer.ts";
 
 /** Serves one watch on a gRPC stream until either side ends it. Never rejects. */
@@ -21,7 +22,8 @@ export async function watchOverGrpc(parts: {
   const startMs = performance.now();
   metrics.watcher("grpc", 1);
   let watcher: Watcher | undefined;
-  let trailers: OutgoingHttpHeaders = { "grpc-status": "0" };
+  // A watch has no good end of its own; this is what the client is told if the connection is closed.
+  let trailers: OutgoingHttpHeaders = errorTrailers(shuttingDown());
   let begun = false;
   let over = false;
   const finish = (code: CallCode): void => {

@@ -25,6 +25,8 @@ export interface GrpcListenerOptions extends FastGrpcParts {
 
 /** An idle client is asked for a sign of life this often, and dropped if it gives none until the next time. */
 const keepaliveMs = 15_000;
+/** After the grace, calls are told that they are cut; this long their connections live on to carry it. */
+const lastWordsMs = 250;
 const settings = { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 };
 
 /** Opens the listener. Rejects with the system's error if it cannot. */
@@ -111,9 +113,12 @@ async function stop(
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const session of sessions) session.close();
-  const cut = setTimeout(() => {
-    for (const session of sessions) session.destroy();
-  }, graceMs);
+  const cut = setTimeout(
+    () => {
+      for (const session of sessions) session.destroy();
+    },
+    graceMs === 0 ? 0 : graceMs + lastWordsMs,
+  );
   await closed;
   clearTimeout(cut);
 }

@@ -5,6 +5,7 @@ import { encodeUtf8 } from "../../core/utf8.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { callCode, deadlineExceeded } from "../connect-error.ts";
 import { AppendPipe } from "../fast/append-pipe.ts";
+import { type Shutdown, shuttingDown } from "../shutdown.ts";
 import { framed } from "../fast/plain-answers.ts";
 import { EventStream } from "./event-stream.ts";
 
@@ -16,9 +17,9 @@ export function appendStreamOverConnect(parts: {
   metrics: Metrics;
   request: Request;
   timeoutMs: number | undefined;
-  shutdownSignal: AbortSignal;
+  shutdown: Shutdown;
 }): Response {
-  const { ledger, metrics, request, timeoutMs, shutdownSignal } = parts;
+  const { ledger, metrics, request, timeoutMs, shutdown } = parts;
   const startMs = performance.now();
   let over = false;
   let flowing = Promise.withResolvers<void>();
@@ -27,7 +28,8 @@ export function appendStreamOverConnect(parts: {
     if (over) return;
     over = true;
     clearTimeout(timer);
-    shutdownSignal.removeEventListener("abort", shutDown);
+    shutdown.draining.removeEventListener("abort", drain);
+    shutdown.over.removeEventListener("abort", cut);
     pipe.abandon();
     flowing.resolve();
     metrics.operation("AppendStream", "connect", code, (performance.now() - startMs) / 1000);
@@ -49,9 +51,11 @@ export function appendStreamOverConnect(parts: {
     },
     finished: end,
   });
-  const shutDown = (): void => end(shutdownSignal.reason as ConnectError);
+  const drain = (): void => pipe.close(shuttingDown());
+  const cut = (): void => end(shuttingDown());
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(deadlineExceeded()), timeoutMs);
-  shutdownSignal.addEventListener("abort", shutDown);
+  shutdown.draining.addEventListener("abort", drain);
+  shutdown.over.addEventListener("abort", cut);
   request.signal.addEventListener("abort", () => finish("CANCELLED"));
   void feed();
   return new Response(stream.body, { headers });

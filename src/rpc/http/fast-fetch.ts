@@ -11,6 +11,7 @@ import type { Compression } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, parseTimeout } from "@connectrpc/connect/protocol-connect";
 import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { Shutdown } from "../shutdown.ts";
 import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
 import {
@@ -27,8 +28,7 @@ import { watchOverConnect } from "./connect-watch.ts";
 export interface FastFetchParts {
   readonly ledger: Ledger;
   readonly metrics: Metrics;
-  /** Ends streams that still run when the listener has to go. */
-  readonly shutdownSignal: AbortSignal;
+  readonly shutdown: Shutdown;
 }
 
 /** Answers a request on the general path; `body` is its body, if that was read. */
@@ -53,7 +53,7 @@ type Call = (
 export function createFastFetch(
   parts: FastFetchParts,
 ): (request: Request, path: string, general: General) => Promise<Response> | undefined {
-  const { ledger, metrics, shutdownSignal } = parts;
+  const { ledger, metrics, shutdown } = parts;
   const contextService = "/converge.context.v1.ContextService/";
   const ledgerService = "/converge.ledger.v1.LedgerService/";
   const calls = new Map<string, { readonly type: string; readonly call: Call }>([
@@ -76,7 +76,7 @@ export function createFastFetch(
     if (!isPlain(request, streamType)) return undefined;
     const { timeoutMs, error } = parseTimeout(request.headers.get("connect-timeout-ms"), timerMsMax);
     if (error !== undefined) return undefined;
-    return Promise.resolve(appendStreamOverConnect({ ledger, metrics, request, timeoutMs, shutdownSignal }));
+    return Promise.resolve(appendStreamOverConnect({ ledger, metrics, request, timeoutMs, shutdown }));
   }
 
   async function answer(

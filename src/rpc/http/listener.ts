@@ -23,6 +23,8 @@ export interface HttpListenerOptions extends FastFetchParts, Omit<HttpAppParts, 
   readonly log: Log;
 }
 
+/** After the grace, calls are told that they are cut; this long their connections live on to carry it. */
+const lastWordsMs = 250;
 /** Of a body that nobody wants, this much is read. */
 const refusedBodyBytesMax = 1024 * 1024;
 const misdirected =
@@ -69,7 +71,7 @@ export function startHttpListener(options: HttpListenerOptions): Listener {
     crashed: new Promise(() => {}),
     async stop(graceMs) {
       const stopped = server.stop(false);
-      const cut = setTimeout(() => void server.stop(true), graceMs);
+      const cut = setTimeout(() => void server.stop(true), graceMs === 0 ? 0 : graceMs + lastWordsMs);
       await stopped;
       clearTimeout(cut);
     },
