@@ -172,16 +172,19 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
 
 /** Collects the body and offers it to `take`; what that declines goes to the general path. */
 function receive(stream: ServerHttp2Stream, general: General, take: (body: Buffer) => boolean): void {
-  let body: Buffer | undefined;
-  const data = (chunk: Buffer): void => {
-    body = body === undefined ? chunk : Buffer.concat([body, chunk]);
-    if (body.length <= plainBytesMax) return;
+  const pieces: Buffer[] = [];
+  let length = 0;
+  const body = (): Buffer => (pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, length));
+  const data = (piece: Buffer): void => {
+    pieces.push(piece);
+    length += piece.length;
+    if (length <= plainBytesMax) return;
     stream.off("data", data).off("end", end);
     stream.pause();
-    general(stream, body, false);
+    general(stream, body(), false);
   };
   const end = (): void => {
-    const all = body ?? Buffer.alloc(0);
+    const all = body();
     if (!take(all)) general(stream, all, true);
   };
   stream.on("data", data).on("end", end);
