@@ -72,7 +72,7 @@ export const limits = {
   tailBytesMax: 32 * MiB,
   tailEntriesPerContextMax: 4096,
   /** Rows read from the store between two turns of the event loop. */
-  readPageEntries: 512,
+  readPageEntries: 128,
   readPageBytes: 1 * MiB,
   watchersMax: 100_000,
   /** Unsent bytes after which a watcher waits for its client. */
