@@ -57,11 +57,14 @@ async function serve({ config, warnings }: Resolved<"server">): Promise<number> 
 
 /** Resolves with the exit code once the server has stopped. A second signal ends the process at once. */
 async function ended(server: Server, log: Log): Promise<number> {
+  const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
   const signalled = new Promise<string>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.once(signal, () => {
+    let first = true;
+    for (const signal of signals) {
+      process.on(signal, () => {
+        if (!first) process.exit(1);
+        first = false;
         resolve(signal);
-        process.once(signal, () => process.exit(1));
       });
     }
   });

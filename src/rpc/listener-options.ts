@@ -9,6 +9,6 @@ export interface Listener {
   readonly port: number;
   /** Resolves with the reason if the listener can no longer accept connections. */
   readonly crashed: Promise<Error>;
-  /** Stops accepting; resolves when every call has ended, or has been cut after `graceMs`. */
+  /** Stops accepting; resolves when every call has ended, or has been cut after `graceMs`. Later calls wait with the first. */
   stop(graceMs: number): Promise<void>;
 }

@@ -10,5 +10,5 @@ export interface Shutdown {
 
 /** Returns what calls are ended with that the server cannot wait for. */
 export function shuttingDown(): ConnectError {
-  return new ConnectError("the server is shutting down; connect again", Code.Unavailable);
+  return new ConnectError("the server is closing the connection; connect again", Code.Unavailable);
 }

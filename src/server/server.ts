@@ -104,7 +104,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         draining.abort(shuttingDown());
         ledger.endWatches(goingAway());
         const cut = clock.after(config.drainMs, () => over.abort(shuttingDown()));
+        // Together, so that they share the grace; the tree stops its parts one after the other.
+        const listeners = [listening.grpc, listening.http].map((one) => one.running?.stop(config.drainMs));
         await tree.stop();
+        await Promise.all(listeners);
         cut();
       })()),
   };
@@ -113,6 +116,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 /** A listener that comes back on the port it had. */
 interface Listening {
   port: number;
+  running: Listener | undefined;
   start(port: number): Promise<Listener>;
 }
 
@@ -132,6 +136,7 @@ function listenerParts(
   return {
     grpc: {
       port: config.grpc.port,
+      running: undefined,
       start: (port) => {
         const { host } = config.grpc;
         return startGrpcListener({ ...common, host, port, isHostAllowed: hostCheck(host, config.allowHost) });
@@ -139,6 +144,7 @@ function listenerParts(
     },
     http: {
       port: config.http.port,
+      running: undefined,
       start: async (port) => {
         const { host } = config.http;
         return startHttpListener({
@@ -209,6 +215,7 @@ function listenerChild(
   return child(name, drainMs + 2000, async () => {
     const listener = await listening.start(listening.port);
     listening.port = listener.port;
+    listening.running = listener;
     return { crashed: listener.crashed, stop: () => listener.stop(draining.aborted ? drainMs : 0) };
   });
 }

@@ -29,6 +29,8 @@ const others = [
   "127.0.0.1:80",
   "::ffff:10.0.0.1",
   "::ffff:8f00:1",
+  "::ffff:7fab:evil.com",
+  "127.999.0.1",
 ];
 for (const host of others) {
   test(`isLoopbackHost() takes ${JSON.stringify(host)} for another machine`, () => {

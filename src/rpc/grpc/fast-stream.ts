@@ -174,7 +174,8 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
 function receive(stream: ServerHttp2Stream, general: General, take: (body: Buffer) => boolean): void {
   const pieces: Buffer[] = [];
   let length = 0;
-  const body = (): Buffer => (pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, length));
+  const body = (): Buffer =>
+    pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, length);
   const data = (piece: Buffer): void => {
     pieces.push(piece);
     length += piece.length;

@@ -4,13 +4,14 @@
  * @module
  */
 
-import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import http2, { type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import type { Log } from "../../core/log.ts";
 import type { Listener, Tls } from "../listener-options.ts";
 import { createFastGrpc, type FastGrpcParts } from "./fast-stream.ts";
 import { serveStream } from "./general-stream.ts";
+import { OpenConnections } from "./open-connections.ts";
 
 export interface GrpcListenerOptions extends FastGrpcParts {
   readonly host: string;
@@ -23,10 +24,6 @@ export interface GrpcListenerOptions extends FastGrpcParts {
   readonly log: Log;
 }
 
-/** An idle client is asked for a sign of life this often, and dropped if it gives none until the next time. */
-const keepaliveMs = 15_000;
-/** After the grace, calls are told that they are cut; this long their connections live on to carry it. */
-const lastWordsMs = 250;
 const settings = { maxConcurrentStreams: 1000, initialWindowSize: 1 << 20 };
 
 /** Opens the listener. Rejects with the system's error if it cannot. */
@@ -36,12 +33,7 @@ export async function startGrpcListener(options: GrpcListenerOptions): Promise<L
     tls === undefined
       ? http2.createServer({ settings })
       : http2.createSecureServer({ settings, cert: tls.cert, key: tls.key });
-  const sessions = new Set<ServerHttp2Session>();
-  server.on("session", (session) => {
-    sessions.add(session);
-    session.on("close", () => sessions.delete(session));
-    keepAlive(session);
-  });
+  const connections = new OpenConnections(server);
   server.on("sessionError", (error) => log.debug("a connection failed", { error }));
   server.on("tlsClientError", (error) => log.debug("a TLS handshake failed", { error }));
   server.on("stream", createDispatcher(options));
@@ -53,10 +45,11 @@ export async function startGrpcListener(options: GrpcListenerOptions): Promise<L
     });
   });
   const crashed = new Promise<Error>((resolve) => server.on("error", resolve));
+  let stopped: Promise<void> | undefined;
   return {
     port: (server.address() as AddressInfo).port,
     crashed,
-    stop: (graceMs) => stop(server, sessions, graceMs),
+    stop: (graceMs) => (stopped ??= connections.close(graceMs)),
   };
 }
 
@@ -90,35 +83,4 @@ function respondUnknown(stream: ServerHttp2Stream, headers: IncomingHttpHeaders)
 
 function respondStatus(stream: ServerHttp2Stream, status: number): void {
   stream.respond({ ":status": status }, { endStream: true });
-}
-
-/** Drops a peer that a partition or a crash took away without a word: TCP alone notices after minutes. */
-function keepAlive(session: ServerHttp2Session): void {
-  session.on("error", () => {});
-  let waiting = false;
-  const timer = setInterval(() => {
-    if (waiting) return session.destroy();
-    waiting = true;
-    session.ping((error) => {
-      if (error === null) waiting = false;
-    });
-  }, keepaliveMs);
-  session.on("close", () => clearInterval(timer));
-}
-
-async function stop(
-  server: http2.Http2Server,
-  sessions: ReadonlySet<ServerHttp2Session>,
-  graceMs: number,
-): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const session of sessions) session.close();
-  const cut = setTimeout(
-    () => {
-      for (const session of sessions) session.destroy();
-    },
-    graceMs === 0 ? 0 : graceMs + lastWordsMs,
-  );
-  await closed;
-  clearTimeout(cut);
 }

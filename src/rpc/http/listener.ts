@@ -66,16 +66,19 @@ export function startHttpListener(options: HttpListenerOptions): Listener {
       return new Response("the server made a mistake\n", { status: 500 });
     },
   });
+  let stopped: Promise<void> | undefined;
   return {
     port: server.port ?? options.port,
     crashed: new Promise(() => {}),
-    async stop(graceMs) {
-      const stopped = server.stop(false);
-      const cut = setTimeout(() => void server.stop(true), graceMs === 0 ? 0 : graceMs + lastWordsMs);
-      await stopped;
-      clearTimeout(cut);
-    },
+    stop: (graceMs) => (stopped ??= stop(server, graceMs)),
   };
+}
+
+async function stop(server: Bun.Server<undefined>, graceMs: number): Promise<void> {
+  const stopped = server.stop(false);
+  const cut = setTimeout(() => void server.stop(true), graceMs === 0 ? 0 : graceMs + lastWordsMs);
+  await stopped;
+  clearTimeout(cut);
 }
 
 /** Returns an answer once the body has come: an answer that overtakes it is lost on some HTTP/2 clients. */
