@@ -51,6 +51,16 @@ export const limits = {
 
   /** One request message on any protocol but Load: a full batch with its framing. */
   requestBytesMax: 16 * MiB,
+  /** One Append message, and one LoadStream message: 4 MiB as base64 in JSON, and what goes with it. */
+  appendRequestBytesMax: 6 * MiB,
+  /** Requests that carry no payload. */
+  smallRequestBytesMax: 64 * KiB,
+  /** How often one field may occur in a request message: a full batch has 1,000 entries. */
+  fieldRepeatsMax: 1024,
+  /** Values in a request in JSON: a full batch of entries with full metadata has about 130,000. */
+  jsonValuesMax: 262_144,
+  /** Bodies of requests that are not complete, all connections together. */
+  bodiesBytesMax: 256 * MiB,
   /** One Load message: a snapshot of answerBytesMax, as base64 in JSON. */
   loadRequestBytesMax: 96 * MiB,
 
@@ -79,6 +89,7 @@ export const limits = {
   watcherBufferBytes: 256 * KiB,
   /** AppendStream requests of one stream that wait for their answers. */
   appendStreamInFlightMax: 1024,
+  appendStreamEntriesMax: 8192,
 
   /** Characters of one text in a log line. */
   logTextMax: 4096,

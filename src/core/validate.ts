@@ -47,19 +47,7 @@ export function checkContextId(id: string): void {
 export function checkAppend(input: AppendInput): CheckedInput {
   const { key, payload, receivedLamport, idempotencyKey } = input;
   const keyBytes = checkName("key", key, limits.keyBytesMax);
-  if (payload.length > limits.payloadBytesMax) {
-    throw new LedgerError(
-      "RESOURCE_EXHAUSTED",
-      `Payload exceeds maximum allowed size: ${payload.length} bytes, more than ${limits.payloadBytesMax}`,
-      {
-        reason: "PAYLOAD_TOO_LARGE",
-        field: "payload",
-        value: payload.length,
-        limit: limits.payloadBytesMax,
-        remedy: "store the content elsewhere and append its address and hash, or split it",
-      },
-    );
-  }
+  if (payload.length > limits.payloadBytesMax) throw payloadTooLarge(payload.length);
   if (receivedLamport < 0n || receivedLamport > limits.lamportMax) {
     throw new LedgerError(
       "INVALID_ARGUMENT",
@@ -99,8 +87,7 @@ export function checkBatch(inputs: readonly CheckedInput[]): void {
       remedy: "send at least one entry",
     });
   }
-  if (inputs.length > limits.batchEntriesMax)
-    throw batchTooLarge(`has ${inputs.length} entries`, inputs.length, limits.batchEntriesMax);
+  if (inputs.length > limits.batchEntriesMax) throw batchTooLong(inputs.length);
   let bytes = 0;
   for (const input of inputs) bytes += input.bytes;
   if (bytes > limits.batchBytesMax)
@@ -157,19 +144,7 @@ function checkMetadata(pairs: Iterable<readonly [string, string]>): { metadata: 
   if (Array.isArray(pairs) && pairs.length === 0) return noneChecked;
   const byName = new Map<string, string>(pairs);
   if (byName.size === 0) return noneChecked;
-  if (byName.size > limits.metadataPairsMax) {
-    throw new LedgerError(
-      "INVALID_ARGUMENT",
-      `metadata has ${byName.size} pairs, more than ${limits.metadataPairsMax}`,
-      {
-        reason: "METADATA_TOO_MANY_PAIRS",
-        field: "metadata",
-        value: byName.size,
-        limit: limits.metadataPairsMax,
-        remedy: "put the data into the payload",
-      },
-    );
-  }
+  if (byName.size > limits.metadataPairsMax) throw tooManyPairs(byName.size);
   let bytes = 0;
   for (const [name, value] of byName) {
     if (name.startsWith("converge-ledger/")) {
@@ -201,7 +176,42 @@ function checkSize(field: string, bytes: number, bytesMax: number): void {
   });
 }
 
-function batchTooLarge(what: string, value: number, limit: number): LedgerError {
+/** Returns the refusal of a payload with too many bytes. */
+export function payloadTooLarge(bytes: number | string): LedgerError {
+  return new LedgerError(
+    "RESOURCE_EXHAUSTED",
+    `Payload exceeds maximum allowed size: ${bytes} bytes, more than ${limits.payloadBytesMax}`,
+    {
+      reason: "PAYLOAD_TOO_LARGE",
+      field: "payload",
+      value: bytes,
+      limit: limits.payloadBytesMax,
+      remedy: "store the content elsewhere and append its address and hash, or split it",
+    },
+  );
+}
+
+/** Returns the refusal of a batch with too many entries. */
+export function batchTooLong(entries: number | string): LedgerError {
+  return batchTooLarge(`has ${entries} entries`, entries, limits.batchEntriesMax);
+}
+
+/** Returns the refusal of metadata with too many pairs. */
+export function tooManyPairs(pairs: number | string): LedgerError {
+  return new LedgerError(
+    "INVALID_ARGUMENT",
+    `metadata has ${pairs} pairs, more than ${limits.metadataPairsMax}`,
+    {
+      reason: "METADATA_TOO_MANY_PAIRS",
+      field: "metadata",
+      value: pairs,
+      limit: limits.metadataPairsMax,
+      remedy: "put the data into the payload",
+    },
+  );
+}
+
+function batchTooLarge(what: string, value: number | string, limit: number): LedgerError {
   return new LedgerError("RESOURCE_EXHAUSTED", `the batch ${what}, more than ${limit}`, {
     reason: "BATCH_TOO_LARGE",
     field: "entries",

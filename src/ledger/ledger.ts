@@ -10,6 +10,7 @@ import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
 import {
   type AppendInput,
+  batchTooLong,
   checkAppend,
   checkBatch,
   checkContextId,
@@ -122,7 +123,7 @@ export class Ledger {
   /** Adds entries to one context, all or none; resolves when they are on disk. */
   async appendBatch(contextId: string, inputs: readonly AppendInput[], copies: Copies): Promise<Appended[]> {
     checkContextId(contextId);
-    if (inputs.length > limits.batchEntriesMax) checkBatchSize(inputs.length);
+    if (inputs.length > limits.batchEntriesMax) throw batchTooLong(inputs.length);
     const checked = inputs.map(checkAppend);
     checkBatch(checked);
     checkCopies(copies);
@@ -269,20 +270,6 @@ function checkCopies({ minCopies }: Copies): void {
     limit: 1,
     remedy: "set min_copies to 0 or 1",
   });
-}
-
-function checkBatchSize(entries: number): void {
-  throw new LedgerError(
-    "RESOURCE_EXHAUSTED",
-    `the batch has ${entries} entries, more than ${limits.batchEntriesMax}`,
-    {
-      reason: "BATCH_TOO_LARGE",
-      field: "entries",
-      value: entries,
-      limit: limits.batchEntriesMax,
-      remedy: "send several batches",
-    },
-  );
 }
 
 function checkHeartbeat(heartbeatMs: number): void {

@@ -9,7 +9,6 @@ import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/refl
 import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { compressBytesMin, compressions } from "./answer-compression.ts";
-import { withCheckedBody } from "./checked-body.ts";
 import { badQuery } from "./bad-query.ts";
 import { createContextService } from "./context-service.ts";
 import type { Readiness } from "./readiness.ts";
@@ -17,6 +16,8 @@ import { createHealthService } from "./health-service.ts";
 import { createLedgerService } from "./ledger-service.ts";
 import { observeCalls } from "./observe-calls.ts";
 import { createReflection } from "./reflection-service.ts";
+import { withCheckedBody } from "./incoming/checked-body.ts";
+import type { BodyBudget } from "./incoming/body-budget.ts";
 import type { Shutdown } from "./shutdown.ts";
 
 export interface RouterParts {
@@ -24,6 +25,7 @@ export interface RouterParts {
   readonly metrics: Metrics;
   readonly readiness: Readiness;
   readonly shutdown: Shutdown;
+  readonly budget: BodyBudget;
 }
 
 /** As by default, but bytes that are not UTF-8 are refused, not replaced. */
@@ -42,15 +44,13 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
   const router = createConnectRouter({
     acceptCompression: [...compressions],
     compressMinBytes: compressBytesMin,
-    readMaxBytes: limits.requestBytesMax,
+    // Bodies are bounded by method before they come here.
+    readMaxBytes: limits.loadRequestBytesMax,
     jsonOptions: strictJson,
     interceptors: [observeCalls(parts.metrics)],
     shutdownSignal: parts.shutdown.over,
   });
-  const contextService = createContextService(parts.ledger);
-  router.service(ContextService, contextService);
-  // Of two handlers for one path the later one counts.
-  router.rpc(ContextService.method.load, contextService.load, { readMaxBytes: limits.loadRequestBytesMax });
+  router.service(ContextService, createContextService(parts.ledger));
   router.service(LedgerService, createLedgerService(parts.ledger));
   router.service(
     Health,
@@ -63,10 +63,11 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
   const serverReflectionInfo = createReflection(services);
   router.service(ReflectionV1, { serverReflectionInfo });
   router.service(ReflectionV1Alpha, { serverReflectionInfo });
+  const incoming = { budget: parts.budget, over: parts.shutdown.over };
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      (request) => badQuery(request) ?? handler(withCheckedBody(request, handler.method)),
+      (request) => badQuery(request) ?? handler(withCheckedBody(request, handler.method, incoming)),
     ]),
   );
 }

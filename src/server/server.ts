@@ -20,6 +20,7 @@ import { startHttpListener } from "../rpc/http/listener.ts";
 import type { Listener } from "../rpc/listener-options.ts";
 import { metricsContentType, PrometheusMetrics } from "../rpc/metrics.ts";
 import { createRpcHandlers } from "../rpc/router.ts";
+import { BodyBudget } from "../rpc/incoming/body-budget.ts";
 import { type Shutdown, shuttingDown } from "../rpc/shutdown.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { ChildSpec, Group, RestartPolicy, RunningChild, SupervisionEvent } from "../supervisor/spec.ts";
@@ -127,12 +128,13 @@ function listenerParts(
   readiness: TreeReadiness,
   shutdown: Shutdown,
 ): { grpc: Listening; http: Listening } {
-  const handlers = createRpcHandlers({ ledger, metrics, readiness, shutdown });
+  const budget = new BodyBudget();
+  const handlers = createRpcHandlers({ ledger, metrics, readiness, shutdown, budget });
   const tls =
     config.tlsCert === undefined || config.tlsKey === undefined
       ? undefined
       : { cert: readFileSync(config.tlsCert, "utf8"), key: readFileSync(config.tlsKey, "utf8") };
-  const common = { ledger, metrics, handlers, shutdown, tls, log };
+  const common = { ledger, metrics, handlers, shutdown, budget, tls, log };
   return {
     grpc: {
       port: config.grpc.port,

@@ -4,6 +4,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AppendRequestSchema } from "../../src/gen/converge/context/v1/context_pb.ts";
 import { framed } from "../../src/rpc/fast/plain-answers.ts";
+import { BodyBudget } from "../../src/rpc/incoming/body-budget.ts";
 import { createFastGrpc } from "../../src/rpc/grpc/fast-stream.ts";
 import { nextTurn } from "../support/ledger-clock.ts";
 import { get, ledgerWorld } from "../support/ledger-world.ts";
@@ -12,7 +13,12 @@ test("createFastGrpc() joins a body once, however many pieces it comes in", asyn
   const { ledger } = ledgerWorld();
   const metrics = { operation: () => {}, commit: () => {}, watcher: () => {}, childRestarted: () => {} };
   const never = new AbortController().signal;
-  const takeFast = createFastGrpc({ ledger, metrics, shutdown: { draining: never, over: never } });
+  const takeFast = createFastGrpc({
+    ledger,
+    metrics,
+    shutdown: { draining: never, over: never },
+    budget: new BodyBudget(),
+  });
   const stream = Object.assign(new EventEmitter(), { destroyed: true });
   const headers = {
     ":method": "POST",

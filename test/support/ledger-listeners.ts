@@ -5,6 +5,7 @@ import type { CallCode, Metrics, Operation, Protocol } from "../../src/core/metr
 import { startGrpcListener } from "../../src/rpc/grpc/listener.ts";
 import { startHttpListener } from "../../src/rpc/http/listener.ts";
 import type { Check } from "../../src/rpc/readiness.ts";
+import { BodyBudget } from "../../src/rpc/incoming/body-budget.ts";
 import { createRpcHandlers } from "../../src/rpc/router.ts";
 import { hostCheck } from "../../src/server/host-check.ts";
 import { ledgerWorld, type LedgerWorld, seededRandom } from "./ledger-world.ts";
@@ -53,9 +54,10 @@ export async function startListeners(
       return () => listeners.delete(listener);
     },
   };
+  const budget = new BodyBudget();
   const shutdown = { draining: new AbortController().signal, over: new AbortController().signal };
   const { ledger } = world;
-  const handlers = counted(createRpcHandlers({ ledger, metrics, readiness, shutdown }), general);
+  const handlers = counted(createRpcHandlers({ ledger, metrics, readiness, shutdown, budget }), general);
   const host = "127.0.0.1";
   const isHostAllowed = hostCheck(host, allowHost);
   const common = {
@@ -68,6 +70,7 @@ export async function startListeners(
     port: 0,
     isHostAllowed,
     shutdown,
+    budget,
   };
   const grpc = await startGrpcListener(common);
   const http = startHttpListener({

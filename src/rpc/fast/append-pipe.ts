@@ -1,16 +1,24 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import { limits } from "../../core/limits.ts";
 import {
   AppendStreamRequestSchema,
   AppendStreamResponseSchema,
 } from "../../gen/converge/ledger/v1/ledger_pb.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
-import { malformedMessage } from "../checked-body.ts";
+import { toConnectError } from "../connect-error.ts";
+import type { BodyAccount, BodyBudget } from "../incoming/body-budget.ts";
+import { checkBinary } from "../incoming/message-check.ts";
 import { appendInput, streamError } from "../messages.ts";
 import { FrameSplitter } from "./frame-splitter.ts";
 import { framed, writeStreamAnswer } from "./plain-answers.ts";
 import { type PlainBatch, readBatch } from "./plain-requests.ts";
+
+/** The answer to one request; its frame is undefined while it is under way. */
+interface Answer {
+  frame: Uint8Array | undefined;
+  readonly entries: number;
+}
 
 /** Where an {@link AppendPipe} comes from and goes to. */
 export interface PipeEnds {
@@ -24,14 +32,18 @@ export interface PipeEnds {
 
 /**
  * AppendStream in its plain form: framed requests in, framed answers out in the same order, joined as they get ready.
- * At most `appendStreamInFlightMax` requests are under way.
+ * At most `appendStreamInFlightMax` requests and about `appendStreamEntriesMax` entries are under way or wait for a
+ * client that does not read its answers.
  */
 export class AppendPipe {
   readonly #ledger: Ledger;
   readonly #ends: PipeEnds;
   readonly #splitter = new FrameSplitter();
-  /** Answers in the order of the requests; undefined while they are under way. */
-  #answers: { frame: Uint8Array | undefined }[] = [];
+  /** In the order of the requests. */
+  #answers: Answer[] = [];
+  /** Entries of the requests in `#answers`. */
+  #entries = 0;
+  readonly #account: BodyAccount;
   #flushing = false;
   #blocked = false;
   #paused = false;
@@ -39,8 +51,9 @@ export class AppendPipe {
   #finished = false;
   #error: ConnectError | undefined;
 
-  constructor(ledger: Ledger, ends: PipeEnds) {
+  constructor(ledger: Ledger, budget: BodyBudget, ends: PipeEnds) {
     this.#ledger = ledger;
+    this.#account = budget.open();
     this.#ends = ends;
   }
 
@@ -49,8 +62,9 @@ export class AppendPipe {
     if (this.#inputOver) return;
     try {
       for (const message of this.#splitter.push(piece)) this.#begin(message);
+      this.#account.set(this.#splitter.waiting);
     } catch (error) {
-      this.#fail(ConnectError.from(error));
+      this.#fail(toConnectError(error));
     }
     this.#regulate();
   }
@@ -63,7 +77,7 @@ export class AppendPipe {
       this.#inputOver = true;
       this.#finishIfDone();
     } catch (error) {
-      this.#fail(ConnectError.from(error));
+      this.#fail(toConnectError(error));
     }
   }
 
@@ -82,12 +96,14 @@ export class AppendPipe {
   abandon(): void {
     this.#inputOver = true;
     this.#finished = true;
+    this.#account.close();
   }
 
   #begin(message: Buffer): void {
-    const answer: { frame: Uint8Array | undefined } = { frame: undefined };
     const { contextId, entries, minCopies } = readBatch(message) ?? readAnyBatch(message);
+    const answer: Answer = { frame: undefined, entries: entries.length };
     this.#answers.push(answer);
+    this.#entries += entries.length;
     this.#ledger.appendBatch(contextId, entries, { minCopies }).then(
       (appended) => this.#answered(answer, writeStreamAnswer(appended)),
       (error: unknown) =>
@@ -95,7 +111,7 @@ export class AppendPipe {
     );
   }
 
-  #answered(answer: { frame: Uint8Array | undefined }, frame: Uint8Array): void {
+  #answered(answer: Answer, frame: Uint8Array): void {
     answer.frame = frame;
     if (this.#flushing) return;
     this.#flushing = true;
@@ -110,9 +126,10 @@ export class AppendPipe {
   #flush(): void {
     if (this.#blocked || this.#finished) return;
     const frames: Uint8Array[] = [];
-    for (const { frame } of this.#answers) {
+    for (const { frame, entries } of this.#answers) {
       if (frame === undefined) break;
       frames.push(frame);
+      this.#entries -= entries;
     }
     if (frames.length > 0) {
       this.#answers = this.#answers.slice(frames.length);
@@ -126,7 +143,9 @@ export class AppendPipe {
 
   /** Keeps what is under way, and what waits for a slow client, within bounds. */
   #regulate(): void {
-    const full = this.#answers.length >= limits.appendStreamInFlightMax;
+    const full =
+      this.#answers.length >= limits.appendStreamInFlightMax ||
+      this.#entries >= limits.appendStreamEntriesMax;
     if (full === this.#paused) return;
     this.#paused = full;
     this.#ends.pause(full);
@@ -147,10 +166,7 @@ export class AppendPipe {
 
 /** Reads a request that uses more than the common fields. Throws INVALID_ARGUMENT. */
 function readAnyBatch(message: Buffer): PlainBatch {
-  try {
-    const { contextId, entries, minCopies } = fromBinary(AppendStreamRequestSchema, message);
-    return { contextId, entries: entries.map(appendInput), minCopies };
-  } catch (error) {
-    throw malformedMessage(AppendStreamRequestSchema, error);
-  }
+  checkBinary(message, AppendStreamRequestSchema);
+  const { contextId, entries, minCopies } = fromBinary(AppendStreamRequestSchema, message);
+  return { contextId, entries: entries.map(appendInput), minCopies };
 }

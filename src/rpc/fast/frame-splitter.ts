@@ -35,6 +35,11 @@ export class FrameSplitter {
     this.#length = bytes.length;
   }
 
+  /** Bytes that wait for the end of their frame. */
+  get waiting(): number {
+    return this.#length;
+  }
+
   /** Throws ConnectError if the stream has ended inside of a frame. */
   end(): void {
     if (this.#length > 0) throw new ConnectError("protocol error: incomplete envelope", Code.InvalidArgument);

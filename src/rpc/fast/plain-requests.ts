@@ -5,6 +5,7 @@
  * @module
  */
 
+import { limits } from "../../core/limits.ts";
 import type { AppendInput } from "../../core/validate.ts";
 import type { GetRequest } from "../../ledger/ledger.ts";
 import { RequestReader } from "./request-reader.ts";
@@ -54,7 +55,7 @@ export function readAppend(bytes: Uint8Array): PlainAppend | undefined {
           break;
         case 0x22:
           metadata ??= [];
-          metadata.push(readPair(reader.message()));
+          addPair(metadata, reader.message());
           break;
         case 0x28:
           receivedLamport = reader.uint64();
@@ -86,6 +87,7 @@ export function readBatch(bytes: Uint8Array): PlainBatch | undefined {
           break;
         case 0x12:
           entries.push(readNewEntry(reader.message()));
+          if (entries.length > limits.fieldRepeatsMax) return undefined;
           break;
         case 0x18:
           minCopies = uint32(reader);
@@ -116,7 +118,7 @@ function readNewEntry(reader: RequestReader): AppendInput {
         break;
       case 0x1a:
         metadata ??= [];
-        metadata.push(readPair(reader.message()));
+        addPair(metadata, reader.message());
         break;
       case 0x20:
         receivedLamport = reader.uint64();
@@ -209,6 +211,12 @@ export function readWatch(bytes: Uint8Array): PlainWatch | undefined {
     return undefined;
   }
   return { contextId, key, fromSequence, resumeToken, heartbeatMs, controlEvents };
+}
+
+/** More pairs than any request needs are not plain. */
+function addPair(pairs: [string, string][], reader: RequestReader): void {
+  if (pairs.length >= limits.fieldRepeatsMax) throw new RangeError("not a plain map");
+  pairs.push(readPair(reader));
 }
 
 function readPair(reader: RequestReader): [string, string] {

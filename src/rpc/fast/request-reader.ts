@@ -75,12 +75,35 @@ export class RequestReader {
     return String.fromCharCode.apply(String, units);
   }
 
+  /** Passes over the value of a field of this wire type; returns a length-delimited one. */
+  skip(wireType: number): Uint8Array | undefined {
+    switch (wireType) {
+      case 0:
+        this.uint64();
+        return undefined;
+      case 1:
+        return this.#advance(8);
+      case 2:
+        return this.bytes();
+      case 5:
+        return this.#advance(4);
+      default:
+        // The begin and end of a group; what is between them looks like fields of the message.
+        return undefined;
+    }
+  }
+
   /** Returns a reader of a length-delimited field. */
   message(): RequestReader {
     const end = this.#lengthDelimitedEnd();
     const reader = new RequestReader(this.#bytes, this.#at, end);
     this.#at = end;
     return reader;
+  }
+
+  #advance(bytes: number): undefined {
+    if (this.#at + bytes > this.#end) throw unusual;
+    this.#at += bytes;
   }
 
   #lengthDelimitedEnd(): number {

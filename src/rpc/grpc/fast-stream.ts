@@ -13,6 +13,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout } from "@connectrpc/connect/protocol-grpc";
 import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { BodyAccount, BodyBudget } from "../incoming/body-budget.ts";
 import type { Shutdown } from "../shutdown.ts";
 import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
@@ -33,6 +34,8 @@ export type General = (stream: ServerHttp2Stream, received: Buffer, ended: boole
 
 /** Bodies over this many bytes are left to the general path: it reads them piece by piece. */
 const plainBytesMax = 1024 * 1024;
+/** Bodies up to this size are not counted: connections have far more room than that in their windows. */
+const uncountedBytesMax = 64 * 1024;
 /** Longer deadlines than timers can hold are as good as none. */
 const timerMsMax = 2 ** 31 - 1;
 
@@ -43,6 +46,7 @@ export interface FastGrpcParts {
   readonly ledger: Ledger;
   readonly metrics: Metrics;
   readonly shutdown: Shutdown;
+  readonly budget: BodyBudget;
 }
 
 /** What a call's headers say. */
@@ -57,7 +61,7 @@ type Call = (stream: ServerHttp2Stream, message: Buffer, terms: Terms) => boolea
 export function createFastGrpc(
   parts: FastGrpcParts,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, general: General) => boolean {
-  const { ledger, metrics, shutdown } = parts;
+  const { ledger, metrics, shutdown, budget } = parts;
   const calls = new Map<string, Call>([
     [`${contextService}Append`, append],
     [`${contextService}Get`, get],
@@ -77,10 +81,10 @@ export function createFastGrpc(
       accepts: headers["grpc-accept-encoding"] as string | undefined,
     };
     if (call === undefined) {
-      appendStreamOverGrpc({ ledger, metrics, stream, timeoutMs: terms.timeoutMs, shutdown });
+      appendStreamOverGrpc({ ledger, metrics, stream, timeoutMs: terms.timeoutMs, shutdown, budget });
       return true;
     }
-    receive(stream, general, (body) => {
+    receive(stream, budget, general, (body) => {
       const message = onlyMessage(body);
       return message !== undefined && call(stream, message, terms);
     });
@@ -171,24 +175,51 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
 }
 
 /** Collects the body and offers it to `take`; what that declines goes to the general path. */
-function receive(stream: ServerHttp2Stream, general: General, take: (body: Buffer) => boolean): void {
+function receive(
+  stream: ServerHttp2Stream,
+  budget: BodyBudget,
+  general: General,
+  take: (body: Buffer) => boolean,
+): void {
   const pieces: Buffer[] = [];
   let length = 0;
+  let account: BodyAccount | undefined;
   const body = (): Buffer =>
     pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, length);
+  const leave = (): void => {
+    stream.off("data", data).off("end", end);
+    account?.close();
+  };
   const data = (piece: Buffer): void => {
     pieces.push(piece);
     length += piece.length;
-    if (length <= plainBytesMax) return;
-    stream.off("data", data).off("end", end);
-    stream.pause();
-    general(stream, body(), false);
+    if (length > plainBytesMax) {
+      leave();
+      stream.pause();
+      general(stream, body(), false);
+    } else if (length > uncountedBytesMax) {
+      account ??= countedAccount(budget, stream);
+      try {
+        account.set(length);
+      } catch (error) {
+        leave();
+        stream.resume();
+        answerError(stream, toConnectError(error));
+      }
+    }
   };
   const end = (): void => {
     const all = body();
+    account?.close();
     if (!take(all)) general(stream, all, true);
   };
   stream.on("data", data).on("end", end);
+}
+
+function countedAccount(budget: BodyBudget, stream: ServerHttp2Stream): BodyAccount {
+  const account = budget.open();
+  stream.once("close", () => account.close());
+  return account;
 }
 
 /** Returns the message if the body is exactly one uncompressed frame. */

@@ -4,6 +4,7 @@ import type { CallCode, Metrics } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { callCode, deadlineExceeded } from "../connect-error.ts";
 import { AppendPipe } from "../fast/append-pipe.ts";
+import type { BodyBudget } from "../incoming/body-budget.ts";
 import { type Shutdown, shuttingDown } from "../shutdown.ts";
 import { begin, errorTrailers, isGone } from "./grpc-answer.ts";
 
@@ -14,8 +15,9 @@ export function appendStreamOverGrpc(parts: {
   stream: ServerHttp2Stream;
   timeoutMs: number | undefined;
   shutdown: Shutdown;
+  budget: BodyBudget;
 }): void {
-  const { ledger, metrics, stream, timeoutMs, shutdown } = parts;
+  const { ledger, metrics, stream, timeoutMs, shutdown, budget } = parts;
   const startMs = performance.now();
   // What the client is told if the connection is closed in the middle.
   let trailers: OutgoingHttpHeaders = errorTrailers(shuttingDown());
@@ -35,7 +37,7 @@ export function appendStreamOverGrpc(parts: {
     trailers = error === undefined ? { "grpc-status": "0" } : errorTrailers(error);
     stream.end();
   };
-  const pipe = new AppendPipe(ledger, {
+  const pipe = new AppendPipe(ledger, budget, {
     write: (frames) => !isGone(stream) && stream.write(frames),
     pause: (paused) => void (paused ? stream.pause() : stream.resume()),
     finished: end,

@@ -5,6 +5,7 @@ import { encodeUtf8 } from "../../core/utf8.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { callCode, deadlineExceeded } from "../connect-error.ts";
 import { AppendPipe } from "../fast/append-pipe.ts";
+import type { BodyBudget } from "../incoming/body-budget.ts";
 import { type Shutdown, shuttingDown } from "../shutdown.ts";
 import { framed } from "../fast/plain-answers.ts";
 import { EventStream } from "./event-stream.ts";
@@ -18,8 +19,9 @@ export function appendStreamOverConnect(parts: {
   request: Request;
   timeoutMs: number | undefined;
   shutdown: Shutdown;
+  budget: BodyBudget;
 }): Response {
-  const { ledger, metrics, request, timeoutMs, shutdown } = parts;
+  const { ledger, metrics, request, timeoutMs, shutdown, budget } = parts;
   const startMs = performance.now();
   let over = false;
   let flowing = Promise.withResolvers<void>();
@@ -43,7 +45,7 @@ export function appendStreamOverConnect(parts: {
     );
     stream.end();
   };
-  const pipe: AppendPipe = new AppendPipe(ledger, {
+  const pipe: AppendPipe = new AppendPipe(ledger, budget, {
     write: (frames) => stream.write(frames),
     pause(paused) {
       if (paused) flowing = Promise.withResolvers();

@@ -11,6 +11,7 @@ import type { Compression } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, parseTimeout } from "@connectrpc/connect/protocol-connect";
 import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { BodyBudget } from "../incoming/body-budget.ts";
 import type { Shutdown } from "../shutdown.ts";
 import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
@@ -29,6 +30,7 @@ export interface FastFetchParts {
   readonly ledger: Ledger;
   readonly metrics: Metrics;
   readonly shutdown: Shutdown;
+  readonly budget: BodyBudget;
 }
 
 /** Answers a request on the general path; `body` is its body, if that was read. */
@@ -36,6 +38,8 @@ export type General = (request: Request, body: ReceivedBody) => Promise<Response
 
 /** Bodies over this many bytes are left to the general path: it reads them piece by piece. */
 const plainBytesMax = 1024 * 1024;
+/** Bodies up to this size are not counted: connections have far more room than that in their windows. */
+const uncountedBytesMax = 64 * 1024;
 /** Longer deadlines than timers can hold are as good as none. */
 const timerMsMax = 2 ** 31 - 1;
 
@@ -53,7 +57,7 @@ type Call = (
 export function createFastFetch(
   parts: FastFetchParts,
 ): (request: Request, path: string, general: General) => Promise<Response> | undefined {
-  const { ledger, metrics, shutdown } = parts;
+  const { ledger, metrics, shutdown, budget } = parts;
   const contextService = "/converge.context.v1.ContextService/";
   const ledgerService = "/converge.ledger.v1.LedgerService/";
   const calls = new Map<string, { readonly type: string; readonly call: Call }>([
@@ -76,7 +80,9 @@ export function createFastFetch(
     if (!isPlain(request, streamType)) return undefined;
     const { timeoutMs, error } = parseTimeout(request.headers.get("connect-timeout-ms"), timerMsMax);
     if (error !== undefined) return undefined;
-    return Promise.resolve(appendStreamOverConnect({ ledger, metrics, request, timeoutMs, shutdown }));
+    return Promise.resolve(
+      appendStreamOverConnect({ ledger, metrics, request, timeoutMs, shutdown, budget }),
+    );
   }
 
   async function answer(
@@ -85,11 +91,12 @@ export function createFastFetch(
     timeoutMs: number | undefined,
     general: General,
   ): Promise<Response> {
-    const length = request.headers.get("content-length");
-    const body =
-      length === null
-        ? await readUpTo(request, plainBytesMax)
-        : { bytes: await request.bytes(), rest: undefined };
+    let body: ReceivedBody;
+    try {
+      body = await received(request, budget);
+    } catch (error) {
+      return errorResponse(toConnectError(error));
+    }
     if (body.rest !== undefined) return general(request, body);
     return call(request, body.bytes, timeoutMs) ?? general(request, body);
   }
@@ -185,6 +192,21 @@ async function compressedResponse(
     return new Response(await compression.compress(message), { headers });
   } catch (error) {
     return errorResponse(toConnectError(error));
+  }
+}
+
+/** Reads a body up to `plainBytesMax`, or to its end if its length was announced. Throws UNAVAILABLE. */
+async function received(request: Request, budget: BodyBudget): Promise<ReceivedBody> {
+  const length = request.headers.get("content-length");
+  if (length === null) return await readUpTo(request, plainBytesMax);
+  if (Number(length) <= uncountedBytesMax) return { bytes: await request.bytes(), rest: undefined };
+  const account = budget.open();
+  try {
+    // How much of it has come does not show before all has; a client that is silent too long is cut by the runtime.
+    account.add(Number(length));
+    return { bytes: await request.bytes(), rest: undefined };
+  } finally {
+    account.close();
   }
 }
 
