@@ -23,12 +23,17 @@ process.exit(await runCli(process.argv.slice(2), processIo(process), serve));
 async function serve({ config, warnings }: Resolved<"server">): Promise<number> {
   const log = createProcessLog(config);
   for (const warning of warnings) log.warn(warning);
-  const openStore = (): Promise<SqliteStore> =>
-    openSqliteStore({
+  let wasOpen = false;
+  const openStore = async (): Promise<SqliteStore> => {
+    const store = await openSqliteStore({
       directory: config.data,
       workerUrl: new URL("./store/writer-worker.ts", import.meta.url),
+      expectExisting: wasOpen,
       onProblem: (problem) => log.warn("the storage has a problem", { problem }),
     });
+    wasOpen = true;
+    return store;
+  };
   // The storage opens on its own thread while the rest of the server is loaded, which other commands do without.
   let early: Promise<SqliteStore> | undefined = openStore();
   early.catch(() => {});

@@ -52,6 +52,9 @@ type Changes = ReadonlyMap<ContextState, Change>;
 /** From this many entries on a batch is handed to the store before the one written last is answered. */
 const overlapEntriesMin = 256;
 
+/** How long a failed commit counts if none follows: without load nobody learns that there is space again. */
+const troubleMs = 30_000;
+
 const nothing = (): void => {};
 
 /** How long the committer waits for a restarted store to say whether a commit was written. */
@@ -65,6 +68,8 @@ export class Committer {
   #queue: Unit[] = [];
   #queuedEntries = 0;
   #queuedBytes = 0;
+  #refused: LedgerError | undefined;
+  #refusedMs = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
   /**
    * Entries of the next commit, at most: about as many as can be written in the time of one fsync. Two commits of
@@ -102,6 +107,11 @@ export class Committer {
     this.#running ??= this.#run();
   }
 
+  /** Why the last commit failed, until one succeeds or `troubleMs` have passed since. */
+  get trouble(): LedgerError | undefined {
+    return this.#clock.monotonicMs() - this.#refusedMs < troubleMs ? this.#refused : undefined;
+  }
+
   /** Resolves when everything queued so far has been answered. */
   async drained(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -128,7 +138,9 @@ export class Committer {
         answer = outcome.answer ?? nothing;
         refused = outcome.refused;
       }
+      this.#refused = refused;
       if (refused !== undefined) {
+        this.#refusedMs = this.#clock.monotonicMs();
         for (const unit of batch) this.#leave(unit).failed(refused);
         await this.#settle();
         this.#planAgain();

@@ -232,6 +232,11 @@ export class Ledger {
     return this.#committer.queued;
   }
 
+  /** Why appends are refused, if the last commit failed not long ago. */
+  get appendTrouble(): LedgerError | undefined {
+    return this.#committer.trouble;
+  }
+
   watchCounts(): ReturnType<WatchRegistry["counts"]> {
     return this.#watches.counts();
   }

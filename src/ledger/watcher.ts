@@ -10,7 +10,8 @@ import { Span } from "./tail.ts";
 export interface WatchSink {
   /** Takes entries; false asks the watcher to wait until `resume` is called. */
   entries(span: Span): boolean;
-  heartbeat(latestSequence: number): void;
+  /** Nothing was sent for a while; false asks the watcher to wait until `resume` is called. */
+  heartbeat(latestSequence: number): boolean;
   caughtUp(latestSequence: number): void;
   reset(sequence: number): void;
   /** The watch is over. Nothing is called afterwards. */
@@ -179,7 +180,11 @@ export class Watcher {
     this.#cancelHeartbeat = this.#world.clock.after(Math.max(1, restMs), () => {
       if (this.#world.clock.monotonicMs() - this.#sentMs >= heartbeatMs) {
         this.#sentMs = this.#world.clock.monotonicMs();
-        if (!this.#blocked) this.#tell((sink) => sink.heartbeat(this.#latest));
+        if (!this.#blocked) {
+          this.#tell((sink) => {
+            this.#blocked = !sink.heartbeat(this.#latest);
+          });
+        }
       }
       if (!this.#over) this.#armHeartbeat();
     });

@@ -35,6 +35,9 @@ const byteCounts = Array.from({ length: 9 }, (_, step) => 256 * 4 ** step);
 /** A store that does not answer for this long is left out of the scrape. */
 const totalsTimeoutMs = 1000;
 
+/** Each has its watchers from the start: an alert on a series that is not there never fires. */
+const protocols: readonly Protocol[] = ["grpc", "grpc-web", "connect", "sse"];
+
 /** Metrics for Prometheus. */
 export class PrometheusMetrics implements Metrics {
   readonly #sources: MetricSources;
@@ -43,7 +46,7 @@ export class PrometheusMetrics implements Metrics {
   readonly #commitBytes = new Histogram(byteCounts);
   readonly #commitSeconds = new Histogram(syncSeconds);
   readonly #syncSeconds = new Histogram(syncSeconds);
-  readonly #watchers = new Map<Protocol, number>();
+  readonly #watchers = new Map<Protocol, number>(protocols.map((protocol) => [protocol, 0]));
   readonly #restarts = new Map<string, number>();
 
   constructor(sources: MetricSources) {

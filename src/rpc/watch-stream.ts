@@ -36,7 +36,11 @@ export async function* watchStream(
       wakeConsumer();
       return bytes < limits.watcherBufferBytes;
     },
-    heartbeat: (sequence) => put({ kind: "heartbeat", sequence }),
+    heartbeat(sequence) {
+      // What waits for the consumer says as much.
+      if (queue.length === 0) put({ kind: "heartbeat", sequence });
+      return true;
+    },
     caughtUp: (sequence) => put({ kind: "caughtUp", sequence }),
     reset: (sequence) => put({ kind: "reset", sequence }),
     ended(error) {

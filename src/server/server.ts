@@ -4,7 +4,6 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
 import { LedgerError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { ServerConfig } from "../config.ts";
@@ -26,6 +25,7 @@ import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { ChildSpec, Group, RestartPolicy, RunningChild, SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
 import { hostCheck } from "./host-check.ts";
+import { readTls } from "./read-tls.ts";
 import { TreeReadiness } from "./tree-readiness.ts";
 
 export interface ServerOptions {
@@ -56,7 +56,7 @@ const restartPolicy: RestartPolicy = {
 const startTimeoutMs = 120_000;
 const storageStopMs = 60_000;
 
-/** Starts everything. Rejects if a part cannot start, with nothing left running. */
+/** Starts everything. Rejects if a part cannot start, with nothing left running; with ConfigError if a file that a setting names cannot be used. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, log } = options;
   const clock = createSystemClock();
@@ -78,7 +78,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     zstd: createZstd(),
     observer: metrics,
   });
-  const readiness = new TreeReadiness(() => tree.state());
+  const readiness = new TreeReadiness(
+    () => tree.state(),
+    () => ledger.appendTrouble,
+  );
   const draining = new AbortController();
   const over = new AbortController();
   const shutdown = { draining: draining.signal, over: over.signal };
@@ -130,10 +133,7 @@ function listenerParts(
 ): { grpc: Listening; http: Listening } {
   const budget = new BodyBudget();
   const handlers = createRpcHandlers({ ledger, metrics, readiness, shutdown, budget });
-  const tls =
-    config.tlsCert === undefined || config.tlsKey === undefined
-      ? undefined
-      : { cert: readFileSync(config.tlsCert, "utf8"), key: readFileSync(config.tlsKey, "utf8") };
+  const tls = readTls(config);
   const common = { ledger, metrics, handlers, shutdown, budget, tls, log };
   return {
     grpc: {

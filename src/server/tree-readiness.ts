@@ -1,19 +1,26 @@
+import type { LedgerError } from "../core/errors.ts";
 import type { Check, Readiness } from "../rpc/readiness.ts";
 import type { ChildState } from "../supervisor/spec.ts";
 
 /** Readiness as the supervision tree shows it: every part that does work must run. */
 export class TreeReadiness implements Readiness {
   readonly #state: () => ChildState;
+  readonly #appendTrouble: () => LedgerError | undefined;
   readonly #listeners = new Set<() => void>();
   #draining = false;
 
-  constructor(state: () => ChildState) {
+  constructor(state: () => ChildState, appendTrouble: () => LedgerError | undefined) {
     this.#state = state;
+    this.#appendTrouble = appendTrouble;
   }
 
   checks(): readonly Check[] {
-    const checks = leaves(this.#state());
-    return this.#draining ? [...checks, { name: "accepting", ok: false, detail: "shutting down" }] : checks;
+    const trouble = this.#appendTrouble();
+    const detail = this.#draining ? "shutting down" : trouble?.facts.reason;
+    return [
+      ...leaves(this.#state()),
+      detail === undefined ? { name: "appends", ok: true } : { name: "appends", ok: false, detail },
+    ];
   }
 
   verbose(): unknown {

@@ -19,6 +19,8 @@ export interface SqliteStoreOptions {
    * only that knows the way: `new URL("./store/writer-worker.ts", import.meta.url)`.
    */
   readonly workerUrl: URL | string;
+  /** True if the directory had a ledger when this process opened it before: then a missing file is not a fresh start. */
+  readonly expectExisting?: boolean;
   /** Learns of failures in the background that are tried again, such as a checkpoint on a full disk. */
   readonly onProblem?: (problem: string) => void;
   /** FULL is the only safe choice, and the default; tests prove that OFF loses data. */
@@ -45,7 +47,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   let writer: WriterClient | undefined;
   try {
     writer = new WriterClient(options.workerUrl, options.onProblem ?? ignore);
-    const expectExisting = lock.marked;
+    const expectExisting = lock.marked || options.expectExisting === true;
     const nextLog = await writer.open(paths, { expectExisting, synchronous: options.synchronous ?? "FULL" });
     const reader = openReader(paths.ledger);
     if (!expectExisting) lock.mark();

@@ -9,6 +9,7 @@ import type { Database } from "bun:sqlite";
 import { StoreError } from "../ledger/ports.ts";
 import { CommitWriter } from "./commit-writer.ts";
 import { StoreOpenError } from "./open-error.ts";
+import { createFilePresence } from "./file-presence.ts";
 import { openLedger } from "./open-ledger.ts";
 import { unpackCommit } from "./packed-commit.ts";
 import { reasonOf, toStoreError } from "./sqlite-failure.ts";
@@ -18,11 +19,15 @@ import { startUpkeep, type Upkeep } from "./writer-upkeep.ts";
 
 declare const self: Worker;
 
+/** How often the writer looks whether its file still is the one in the directory. */
+const fileCheckMs = 1000;
+
 interface OpenWriter {
   readonly db: Database;
   readonly writer: CommitWriter;
   readonly wal: WriteAheadLog;
   readonly upkeep: Upkeep;
+  readonly fileWatch: ReturnType<typeof setInterval>;
 }
 
 let opened: OpenWriter | undefined;
@@ -40,7 +45,9 @@ function open({ paths, options }: WriterRequest & { kind: "open" }): OpenWriter 
     const wal = new WriteAheadLog(db);
     const upkeep = startUpkeep(writer, wal, (message) => reply({ kind: "problem", message }));
     reply({ kind: "opened", nextLog: writer.nextLog });
-    return { db, writer, wal, upkeep };
+    const present = createFilePresence(paths.ledger);
+    const fileWatch = setInterval(() => present.check(), fileCheckMs);
+    return { db, writer, wal, upkeep, fileWatch };
   } catch (error) {
     const failure = error instanceof StoreOpenError ? error.kind : "io";
     reply({ kind: "open-failed", failure, message: reasonOf(error) });
@@ -82,7 +89,8 @@ function answering(call: number, work: () => void): void {
   }
 }
 
-function close({ db, writer, wal, upkeep }: OpenWriter): void {
+function close({ db, writer, wal, upkeep, fileWatch }: OpenWriter): void {
+  clearInterval(fileWatch);
   upkeep.stop();
   writer.finalize();
   wal.finalize();

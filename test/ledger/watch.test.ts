@@ -336,6 +336,19 @@ describe("heartbeats", () => {
     expect(sink.events.slice(4)).toEqual(["heartbeat 2", "heartbeat 2", "heartbeat 2"]);
   });
 
+  test("wait, like entries, for a client that has enough", async () => {
+    const { ledger, clock } = ledgerWorld();
+    const { watcher, sink } = await watch(ledger, { heartbeatMs: 100 });
+    await turns();
+    sink.room = 1;
+    for (let i = 0; i < 20; i += 1) await clock.advance(100);
+    expect(sink.events).toEqual(["caught up 0", "heartbeat 0"]);
+    sink.room = 10;
+    watcher.resume();
+    await clock.advance(100);
+    expect(sink.events).toEqual(["caught up 0", "heartbeat 0", "heartbeat 0"]);
+  });
+
   test("come in a filtered watch whose key does not", async () => {
     const { ledger, clock } = ledgerWorld();
     const { sink } = await watch(ledger, { heartbeatMs: 100, key: "k" });
@@ -379,7 +392,7 @@ describe("many watchers", () => {
         );
         return true;
       },
-      heartbeat: () => {},
+      heartbeat: () => true,
       caughtUp: () => {},
       reset: () => {},
       ended: () => {},

@@ -4,7 +4,7 @@ import { limits } from "../../src/core/limits.ts";
 import { AppendRequestSchema } from "../../src/gen/converge/context/v1/context_pb.ts";
 import { AppendBatchRequestSchema } from "../../src/gen/converge/ledger/v1/ledger_pb.ts";
 import { BodyBudget } from "../../src/rpc/incoming/body-budget.ts";
-import { checkJson, checkParts } from "../../src/rpc/incoming/message-check.ts";
+import { checkJsonValues, checkParts } from "../../src/rpc/incoming/message-check.ts";
 import { callHttp, callHttp2, type Listening, startListeners } from "../support/ledger-listeners.ts";
 
 const append = "/converge.context.v1.ContextService/Append";
@@ -49,12 +49,12 @@ describe("checkParts()", () => {
   });
 });
 
-describe("checkJson()", () => {
+describe("checkJsonValues()", () => {
   test("counts values, not what is in strings", () => {
     const commas = ",".repeat(2 * limits.jsonValuesMax);
-    checkJson(Buffer.from(JSON.stringify({ key: `${commas}\\"${commas}` })), AppendRequestSchema);
+    checkJsonValues(Buffer.from(JSON.stringify({ key: `${commas}\\"${commas}` })), AppendRequestSchema);
     const many = Buffer.from(`{"x":[${"[],".repeat(limits.jsonValuesMax)}[]]}`);
-    expect(() => checkJson(many, AppendRequestSchema)).toThrow("too many parts");
+    expect(() => checkJsonValues(many, AppendRequestSchema)).toThrow("too many parts");
   });
 });
 

@@ -161,8 +161,10 @@ describe("PrometheusMetrics.render()", () => {
     metrics.childRestarted("Ledger/Servers");
     metrics.childRestarted("Ledger/Servers");
     expect(await rendered(metrics, "converge_ledger_watchers{")).toEqual({
-      'converge_ledger_watchers{protocol="sse"}': "1",
       'converge_ledger_watchers{protocol="grpc"}': "0",
+      'converge_ledger_watchers{protocol="grpc-web"}': "0",
+      'converge_ledger_watchers{protocol="connect"}': "0",
+      'converge_ledger_watchers{protocol="sse"}': "1",
     });
     expect(await rendered(metrics, "converge_ledger_child_restarts")).toEqual({
       'converge_ledger_child_restarts_total{child="Ledger/\\"Sto\\\\rage\\"\\n"}': "1",

@@ -24,8 +24,10 @@ export class RecordingSink implements WatchSink {
     return this.room > 0;
   }
 
-  heartbeat(latestSequence: number): void {
+  heartbeat(latestSequence: number): boolean {
     this.events.push(`heartbeat ${latestSequence}`);
+    this.room -= 1;
+    return this.room > 0;
   }
 
   caughtUp(latestSequence: number): void {

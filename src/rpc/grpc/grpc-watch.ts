@@ -55,7 +55,7 @@ export async function watchOverGrpc(parts: {
   try {
     watcher = await ledger.watch(plainWatchRequest(request), {
       entries: (span) => write(span.encoded("frames", writeWatchFrames)),
-      heartbeat: (sequence) => whenBegun(() => control("heartbeat", sequence)),
+      heartbeat: (sequence) => !begun || write(controlFrame("heartbeat", sequence)),
       caughtUp: (sequence) => whenBegun(() => control("caughtUp", sequence)),
       reset: (sequence) => whenBegun(() => control("reset", sequence)),
       ended: (error) => fail(toConnectError(error)),

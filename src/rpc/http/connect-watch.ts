@@ -51,7 +51,7 @@ export async function watchOverConnect(parts: {
   try {
     watcher = await ledger.watch(plainWatchRequest(plain), {
       entries: (span) => stream.write(span.encoded("frames", writeWatchFrames)),
-      heartbeat: (sequence) => control("heartbeat", sequence),
+      heartbeat: (sequence) => stream.write(controlFrame("heartbeat", sequence)),
       caughtUp: (sequence) => control("caughtUp", sequence),
       reset: (sequence) => control("reset", sequence),
       ended: (error) => fail(toConnectError(error)),

@@ -53,7 +53,7 @@ export async function watchOverSse(parts: SseParts, request: Request, escapedId:
   request.signal.addEventListener("abort", () => finish("CANCELLED"));
   const sink: WatchSink = {
     entries: (span) => stream.write(span.encoded("sse", entryEvents)),
-    heartbeat: (sequence) => void stream.write(encodeUtf8(`: heartbeat ${sequence}\n\n`)),
+    heartbeat: (sequence) => stream.write(encodeUtf8(`: heartbeat ${sequence}\n\n`)),
     caughtUp: (sequence) => void stream.write(encodeUtf8(`: caught up ${sequence}\n\n`)),
     reset: (sequence) => void stream.write(resetEvent(sequence)),
     ended: (error) => {

@@ -5,10 +5,11 @@
  * @module
  */
 
-import { type DescField, type DescMessage, fromBinary } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, fromBinary, fromJsonString } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { decodeUtf8 } from "../../core/utf8.ts";
 import { batchTooLong, tooManyPairs } from "../../core/validate.ts";
 import { toConnectError } from "../connect-error.ts";
 import { RequestReader } from "../fast/request-reader.ts";
@@ -46,8 +47,18 @@ export function checkParts(message: Uint8Array, desc: DescMessage): void {
   }
 }
 
-/** Throws INVALID_ARGUMENT if a JSON text has more values than any request needs. Strings count as one each. */
+/** Throws INVALID_ARGUMENT if the bytes are no such message in JSON, or one of too many values. */
 export function checkJson(text: Uint8Array, desc: DescMessage): void {
+  checkJsonValues(text, desc);
+  try {
+    fromJsonString(desc, decodeUtf8(text), { ignoreUnknownFields: true });
+  } catch (error) {
+    throw malformedMessage(desc, error);
+  }
+}
+
+/** Throws INVALID_ARGUMENT if a JSON text has more values than any request needs. */
+export function checkJsonValues(text: Uint8Array, desc: DescMessage): void {
   let separators = 0;
   let inString = false;
   for (let i = 0; i < text.length; i += 1) {
