@@ -3,7 +3,7 @@ import { decodeEntry } from "../core/entry-wire.ts";
 import type { Entry } from "../core/entry.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { CheckedInput } from "../core/validate.ts";
-import type { Unit } from "./committer.ts";
+import type { Unit } from "./commit-unit.ts";
 import type { ContextState, Origin, PlannedEntry, Reservation } from "./context-state.ts";
 import { planEntries } from "./context-state.ts";
 import type { Head, NewRow, StoredEntry } from "./ports.ts";

@@ -5,34 +5,14 @@
  * @module
  */
 
-import { LedgerError } from "../core/errors.ts";
+import type { LedgerError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { type Change, type Changes, gather, type Unit } from "./commit-unit.ts";
 import type { ContextState } from "./context-state.ts";
-import type { Clock, Commit, Head, HeadChange, NewRow, Store, StoredEntry } from "./ports.ts";
+import type { Clock, Commit, Head, Store, StoredEntry } from "./ports.ts";
 import { StoreError } from "./ports.ts";
+import { headMoved, overloaded } from "./queue-refusal.ts";
 import { fromStoreError } from "./store-failure.ts";
-
-/** Something that is written whole or not at all, in the order of the queue. */
-export interface Unit {
-  /** The context whose head it moves; undefined for rows that no head names yet. */
-  readonly state: ContextState | undefined;
-  /** What it holds of the queue's bounds. */
-  readonly entries: number;
-  readonly bytes: number;
-  /**
-   * Decides what to write, on top of `state.planned`. Called when the unit is queued, and again
-   * whenever a commit before it failed. Throws LedgerError, having changed nothing, to leave the queue.
-   */
-  plan(): void;
-  /** The rows of the last plan. */
-  rows(): readonly NewRow[];
-  /** The context's head after this unit; undefined if it does not move it. */
-  headAfter(): Head | undefined;
-  /** Called once when everything is on disk, after `state.head` has moved. */
-  committed(): void;
-  /** Called once if nothing was written, or nobody knows. */
-  failed(error: LedgerError): void;
-}
 
 /** Learns what commits did; called after each, before their units are answered. */
 export interface CommitObserver {
@@ -40,14 +20,6 @@ export interface CommitObserver {
   advanced(state: ContextState, rows: readonly StoredEntry[]): void;
   measured(commit: { entries: number; bytes: number; syncSeconds: number; totalSeconds: number }): void;
 }
-
-/** What one commit does to one context. */
-interface Change {
-  to: Head;
-  readonly rows: NewRow[];
-}
-
-type Changes = ReadonlyMap<ContextState, Change>;
 
 /** From this many entries on a batch is handed to the store before the one written last is answered. */
 const overlapEntriesMin = 256;
@@ -295,49 +267,4 @@ export class Committer {
     }
     return unit;
   }
-}
-
-function gather(batch: readonly Unit[]): { commit: Commit; changes: Changes } {
-  const rows: NewRow[] = [];
-  const changes = new Map<ContextState, Change>();
-  for (const unit of batch) {
-    const added = unit.rows();
-    for (const row of added) rows.push(row);
-    const to = unit.headAfter();
-    if (unit.state === undefined || to === undefined) continue;
-    const change = changes.get(unit.state);
-    if (change === undefined) changes.set(unit.state, { to, rows: [...added] });
-    else {
-      change.to = to;
-      for (const row of added) change.rows.push(row);
-    }
-  }
-  const heads: HeadChange[] = [];
-  for (const [state, { to }] of changes) heads.push({ contextId: state.id, from: state.head, to });
-  return { commit: { rows, heads }, changes };
-}
-
-function overloaded({ entries, bytes }: Committer["queued"], unit: Unit): LedgerError {
-  const tooMany = entries + unit.entries > limits.queuedEntriesMax;
-  return new LedgerError(
-    "UNAVAILABLE",
-    `the server has ${entries} entries (${bytes} bytes) waiting for the disk`,
-    {
-      reason: "OVERLOADED",
-      value: tooMany ? entries : bytes,
-      limit: tooMany ? limits.queuedEntriesMax : limits.queuedBytesMax,
-      remedy: "retry later with the same idempotency_key",
-      retryAfterMs: 200,
-    },
-  );
-}
-
-function headMoved(contextId: string): LedgerError {
-  return new LedgerError("UNAVAILABLE", "another writer has changed the context", {
-    reason: "HEAD_MOVED",
-    field: "context_id",
-    value: contextId,
-    remedy: "retry with the same idempotency_key",
-    retryAfterMs: 10,
-  });
 }

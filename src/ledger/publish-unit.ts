@@ -1,5 +1,5 @@
 import type { LedgerError } from "../core/errors.ts";
-import type { Unit } from "./committer.ts";
+import type { Unit } from "./commit-unit.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Head, NewRow } from "./ports.ts";
 

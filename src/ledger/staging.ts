@@ -2,7 +2,8 @@ import { encodeEntry } from "../core/entry-wire.ts";
 import { type Entry, entryBytes } from "../core/entry.ts";
 import { LedgerError } from "../core/errors.ts";
 import type { Hash } from "../core/hasher.ts";
-import type { Committer, Unit } from "./committer.ts";
+import type { Unit } from "./commit-unit.ts";
+import type { Committer } from "./committer.ts";
 import type { Clock, Head, NewRow, Store } from "./ports.ts";
 import { StoreError } from "./ports.ts";
 

@@ -1,0 +1,54 @@
+import type { LedgerError } from "../core/errors.ts";
+import type { ContextState } from "./context-state.ts";
+import type { Commit, Head, HeadChange, NewRow } from "./ports.ts";
+
+/** Something that is written whole or not at all, in the order of the queue. */
+export interface Unit {
+  /** The context whose head it moves; undefined for rows that no head names yet. */
+  readonly state: ContextState | undefined;
+  /** What it holds of the queue's bounds. */
+  readonly entries: number;
+  readonly bytes: number;
+  /**
+   * Decides what to write, on top of `state.planned`. Called when the unit is queued, and again
+   * whenever a commit before it failed. Throws LedgerError, having changed nothing, to leave the queue.
+   */
+  plan(): void;
+  /** The rows of the last plan. */
+  rows(): readonly NewRow[];
+  /** The context's head after this unit; undefined if it does not move it. */
+  headAfter(): Head | undefined;
+  /** Called once when everything is on disk, after `state.head` has moved. */
+  committed(): void;
+  /** Called once if nothing was written, or nobody knows. */
+  failed(error: LedgerError): void;
+}
+
+/** What one commit does to one context. */
+export interface Change {
+  to: Head;
+  readonly rows: NewRow[];
+}
+
+export type Changes = ReadonlyMap<ContextState, Change>;
+
+/** Returns what a batch of units writes, in their order, and what that does to each context. */
+export function gather(batch: readonly Unit[]): { commit: Commit; changes: Changes } {
+  const rows: NewRow[] = [];
+  const changes = new Map<ContextState, Change>();
+  for (const unit of batch) {
+    const added = unit.rows();
+    for (const row of added) rows.push(row);
+    const to = unit.headAfter();
+    if (unit.state === undefined || to === undefined) continue;
+    const change = changes.get(unit.state);
+    if (change === undefined) changes.set(unit.state, { to, rows: [...added] });
+    else {
+      change.to = to;
+      for (const row of added) change.rows.push(row);
+    }
+  }
+  const heads: HeadChange[] = [];
+  for (const [state, { to }] of changes) heads.push({ contextId: state.id, from: state.head, to });
+  return { commit: { rows, heads }, changes };
+}
