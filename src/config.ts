@@ -17,8 +17,10 @@ export {
   type Config,
   configFile,
   type ConfigInput,
+  type NamedFile,
   resolveConfig,
   type Resolved,
   type ServerConfig,
   type Setting,
+  type SettingsFile,
 } from "./config/resolve.ts";

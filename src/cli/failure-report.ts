@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config.ts";
 import type { Failure } from "../client/failure.ts";
+import { LedgerError } from "../core/errors.ts";
 import { ClosedPipeError } from "./cli-io.ts";
 import { Ended } from "./ended.ts";
 import { escapeText } from "./render/escape.ts";
@@ -66,9 +67,30 @@ async function describe(error: unknown): Promise<ReportedError> {
     const { retryAfterMs: _, transient: __, ...reported } = readFailure(error);
     return reported;
   }
+  if (error instanceof LedgerError) return describeRefusal(error);
   if (!(error instanceof Error)) return { code: "INTERNAL", reason: "UNEXPECTED", message: String(error) };
-  const reason = "code" in error && typeof error.code === "string" ? error.code : "FAILED";
+  const reason = systemCode(error) ?? "FAILED";
   return { code: "FAILED_PRECONDITION", reason, message: error.message };
+}
+
+/** What the command line refuses by itself reads as if the server had refused it. */
+function describeRefusal({ code, message, facts }: LedgerError): ReportedError {
+  const { reason, field, value, limit, remedy } = facts;
+  return {
+    code,
+    reason,
+    message,
+    ...(field === undefined ? {} : { field }),
+    ...(value === undefined ? {} : { value: String(value) }),
+    ...(limit === undefined ? {} : { limit: String(limit) }),
+    ...(remedy === undefined ? {} : { remedy }),
+  };
+}
+
+/** Returns the name of the system's error that an error is or comes from, such as ENOENT. */
+function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return "code" in error && typeof error.code === "string" ? error.code : systemCode(error.cause);
 }
 
 function textOf(error: ReportedError, json: boolean): string {

@@ -31,8 +31,13 @@ export interface Field<T = unknown> {
   readonly description: string;
 }
 
+/** A variable that says the same in other words. */
 export interface EnvAlias {
   readonly name: string;
+  /** What the alias accepts, as a phrase for messages. */
+  readonly accepts: string;
+  /** What to do about text that it does not accept. */
+  readonly remedy: string;
   /** Turns the alias's text into the field's. */
   toText(value: string): string;
 }
@@ -45,7 +50,12 @@ export const configFileField = {
   description: "read settings from this TOML file; without it no file is read",
 } as const;
 
-const grpcPort: EnvAlias = { name: "GRPC_PORT", toText: (port) => `127.0.0.1:${port}` };
+const grpcPort: EnvAlias = {
+  name: "GRPC_PORT",
+  accepts: "a port number from 0 to 65535",
+  remedy: "write the port alone, like 50051, or set CONVERGE_LEDGER_GRPC to HOST:PORT",
+  toText: (port) => `127.0.0.1:${port}`,
+};
 
 /** Every setting there is. The order is that of the help text. */
 export const fields: readonly Field[] = [

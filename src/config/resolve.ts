@@ -1,8 +1,9 @@
 import { asError } from "../core/as-error.ts";
+import { quote } from "../core/errors.ts";
 import type { LogLevel } from "../core/log.ts";
 import { crossCheck } from "./cross-check.ts";
 import { badValue, ConfigError, type ConfigProblem } from "./config-error.ts";
-import { type Field, fields, type Scope, configFileField } from "./fields.ts";
+import { type EnvAlias, type Field, fields, type Scope, configFileField } from "./fields.ts";
 import type { HostPort } from "./host-port.ts";
 import type { Reading } from "./kinds.ts";
 
@@ -42,7 +43,18 @@ export interface ConfigInput {
   readonly flags: Readonly<Record<string, unknown>>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The settings file, if one was named. */
-  readonly file?: { readonly path: string; readonly text: string } | undefined;
+  readonly file?: SettingsFile | undefined;
+}
+
+/** A settings file, or why there is none where one was named. */
+export type SettingsFile =
+  { readonly path: string; readonly text: string } | (NamedFile & { readonly unreadable: string });
+
+/** A settings file that was asked for. */
+export interface NamedFile {
+  readonly path: string;
+  /** The flag or variable that names it. */
+  readonly source: string;
 }
 
 /** One setting with its value and where that came from. */
@@ -85,13 +97,19 @@ export function resolveConfig<S extends Scope>(scope: S, input: ConfigInput): Re
 }
 
 /** Returns which settings file to read, if any. */
-export function configFile({ flags, env }: Omit<ConfigInput, "file">): string | undefined {
+export function configFile({ flags, env }: Omit<ConfigInput, "file">): NamedFile | undefined {
   const flag = flags["config"];
-  return typeof flag === "string" ? flag : env[configFileField.env] || undefined;
+  if (typeof flag === "string") return { path: flag, source: configFileField.flag };
+  const path = env[configFileField.env];
+  return path ? { path, source: configFileField.env } : undefined;
 }
 
 function readFile(file: ConfigInput["file"], problems: ConfigProblem[]): Map<string, unknown> {
   if (file === undefined) return new Map();
+  if ("unreadable" in file) {
+    problems.push(unreadableFile(file));
+    return new Map();
+  }
   let table: object;
   try {
     table = Bun.TOML.parse(file.text);
@@ -115,9 +133,17 @@ function readFile(file: ConfigInput["file"], problems: ConfigProblem[]): Map<str
   return new Map(Object.entries(table));
 }
 
+function unreadableFile({ path, source, unreadable }: NamedFile & { unreadable: string }): ConfigProblem {
+  const remedy = "name a file that can be read";
+  const message = `${source}: cannot read ${quote(path)} (${unreadable}); ${remedy}`;
+  return { field: "config", source, value: path, remedy, message };
+}
+
 interface Given {
   readonly from: Setting["from"];
   readonly source: string;
+  /** What is accepted there. */
+  readonly accepts: string;
   /** What was given, for messages. */
   readonly shown: string;
   read(): Reading<unknown>;
@@ -132,16 +158,9 @@ function resolveField(
   const given = fromFlags(field, input) ?? fromEnv(field, input) ?? fromFile(field, input, table);
   const reading = given?.read() ?? { value: field.default };
   if (given !== undefined && "remedy" in reading) {
-    const { source, shown } = given;
-    problems.push(
-      badValue({
-        field: field.name,
-        source,
-        value: shown,
-        accepts: field.kind.accepts,
-        remedy: reading.remedy,
-      }),
-    );
+    const { source, accepts, shown } = given;
+    const { remedy } = reading;
+    problems.push(badValue({ field: field.name, source, value: shown, accepts, remedy }));
   }
   const value = "value" in reading ? reading.value : undefined;
   const text = value === undefined ? undefined : field.kind.toText(value);
@@ -152,17 +171,27 @@ function fromFlags({ name, flag, kind }: Field, { flags }: ConfigInput): Given |
   const value = flags[name];
   if (value === undefined) return undefined;
   const texts = (Array.isArray(value) ? value : [value]).map(String);
-  return { from: "flag", source: flag, shown: texts.join(","), read: () => kind.fromText(texts) };
+  const shown = texts.join(",");
+  return { from: "flag", source: flag, accepts: kind.accepts, shown, read: () => kind.fromText(texts) };
 }
 
 function fromEnv({ env: own, envAliases, kind }: Field, { env }: ConfigInput): Given | undefined {
-  const names = [{ name: own, toText: (value: string) => value }, ...envAliases];
-  const set = names.find(({ name }) => (env[name] ?? "") !== "");
-  if (set === undefined) return undefined;
-  const shown = env[set.name] ?? "";
-  const text = set.toText(shown);
-  const read = () => kind.fromText(kind.isList ? text.split(",") : [text]);
-  return { from: "environment", source: set.name, shown, read };
+  const text = env[own] ?? "";
+  if (text !== "") {
+    const read = () => kind.fromText(kind.isList ? text.split(",") : [text]);
+    return { from: "environment", source: own, accepts: kind.accepts, shown: text, read };
+  }
+  const alias = envAliases.find(({ name }) => (env[name] ?? "") !== "");
+  return alias === undefined ? undefined : fromAlias(alias, kind, env[alias.name] ?? "");
+}
+
+function fromAlias(alias: EnvAlias, kind: Field["kind"], shown: string): Given {
+  const { name, accepts, remedy } = alias;
+  const read = (): Reading<unknown> => {
+    const reading = kind.fromText([alias.toText(shown)]);
+    return "value" in reading ? reading : { remedy };
+  };
+  return { from: "environment", source: name, accepts, shown, read };
 }
 
 function fromFile(
@@ -173,7 +202,8 @@ function fromFile(
   if (file === undefined || !table.has(fileKey)) return undefined;
   const value = table.get(fileKey);
   const shown = typeof value === "string" ? value : JSON.stringify(value);
-  return { from: "file", source: `${file.path}: ${fileKey}`, shown, read: () => kind.fromToml(value) };
+  const source = `${file.path}: ${fileKey}`;
+  return { from: "file", source, accepts: kind.accepts, shown, read: () => kind.fromToml(value) };
 }
 
 /** Variables that Kubernetes sets in every container for a service of this name. */

@@ -4,6 +4,7 @@ import { createSecureContext } from "node:tls";
 import { ConfigError, type ConfigProblem, type ServerConfig } from "../config.ts";
 import { asError } from "../core/as-error.ts";
 import { quote } from "../core/errors.ts";
+import { systemErrorText } from "../core/system-error-text.ts";
 import type { Tls } from "../rpc/listener-options.ts";
 
 /** Returns what the TLS settings name; undefined without them. Throws ConfigError if it cannot be read or used. */
@@ -55,7 +56,7 @@ function readPem<T>(file: PemFile<T> & { path: string }, problems: ConfigProblem
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const why = asError(error).message;
+    const why = systemErrorText(error);
     const readable = "name a file that the server may read";
     problems.push(problemOf(file, `${flag}: cannot read ${quote(path)} (${why})`, readable));
     return undefined;

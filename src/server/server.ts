@@ -109,9 +109,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         ledger.endWatches(goingAway());
         const cut = clock.after(config.drainMs, () => over.abort(shuttingDown()));
         // Together, so that they share the grace; the tree stops its parts one after the other.
-        const listeners = [listening.grpc, listening.http].map((one) => one.running?.stop(config.drainMs));
+        const ended = Promise.all([
+          listening.grpc.running?.stop(config.drainMs),
+          listening.http.running?.stop(config.drainMs),
+        ]);
         await tree.stop();
-        await Promise.all(listeners);
+        await ended;
         cut();
       })()),
   };

@@ -145,10 +145,31 @@ describe("runCli()", () => {
     expect(io.written.err()).toBe("");
   });
 
-  test("a settings file that is missing ends with 1 and names it", async () => {
-    const { code, io } = await run(["config", "--config", "/nowhere/ledger.toml"]);
-    expect(code).toBe(1);
-    expect(io.written.err()).toContain("/nowhere/ledger.toml");
+  test.each([
+    ["that is missing", "/nowhere/ledger.toml", "ENOENT"],
+    ["without a name", "", "ENOENT"],
+    ["that is a directory", import.meta.dir, "EISDIR"],
+  ])("a settings file %s ends with 2 and names the flag and the path", async (_, path, reason) => {
+    for (const command of ["config", "ls", "serve"]) {
+      const { code, io } = await run([command, "--config", path]);
+      expect(code).toBe(2);
+      expect(io.written.err()).toStartWith(
+        `error: --config: cannot read ${JSON.stringify(path)} (${reason}: `,
+      );
+      expect(io.written.out()).toBe("");
+    }
+    const { io } = await run(["ls"], { env: { CONVERGE_LEDGER_CONFIG: import.meta.dir } });
+    expect(io.written.err()).toStartWith("error: CONVERGE_LEDGER_CONFIG: cannot read ");
+  });
+
+  test("a settings file that cannot be read is reported as JSON if asked", async () => {
+    const { io } = await run(["config", "--json", "--config", "/nowhere/ledger.toml"]);
+    expect(JSON.parse(io.written.err()).error).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      reason: "CONFIG",
+      field: "config",
+      value: "/nowhere/ledger.toml",
+    });
   });
 });
 

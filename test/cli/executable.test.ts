@@ -138,7 +138,7 @@ describe("append --json-lines", () => {
     });
     expect(code).toBe(1);
     expect(err).toContain('line 4: unknown field "txt"');
-    expect(err).toContain("2 entries were before it appended");
+    expect(err).toContain("2 entries were appended before it");
     expect((await cli(["get", "wrong", "--format", "raw"])).out).toBe("12");
   });
 

@@ -5,6 +5,7 @@ import {
   type ConfigInput,
   type ConfigProblem,
   fields,
+  type NamedFile,
   resolveConfig,
   type Scope,
 } from "../../src/config.ts";
@@ -272,6 +273,35 @@ describe("resolveConfig()", () => {
     expect(server({ flags: { grpc: "127.0.0.1:0", http: "127.0.0.1:0" } }).http.port).toBe(0);
   });
 
+  test.each(["abc", "127.0.0.1:50051", "65536", "-1", " 1"])("says that GRPC_PORT=%s is no port", (value) => {
+    expect(problemsOf("server", { env: { GRPC_PORT: value } })).toEqual([
+      {
+        field: "grpc",
+        source: "GRPC_PORT",
+        value,
+        accepts: "a port number from 0 to 65535",
+        remedy: expect.stringContaining("write the port alone, like 50051"),
+        message: expect.stringMatching(
+          /^GRPC_PORT: cannot use ".*" \(accepts a port number from 0 to 65535\)/,
+        ),
+      },
+    ]);
+  });
+
+  test("lists a settings file that cannot be read with the other problems", () => {
+    const file = { path: "l.toml", source: "--config", unreadable: "ENOENT: no such file or directory" };
+    const remedy = "name a file that can be read";
+    const problems = problemsOf("server", { flags: { grpc: "x" }, file });
+    expect(problems.map(({ source }) => source)).toEqual(["--config", "--grpc"]);
+    expect(problems[0]).toEqual({
+      field: "config",
+      source: "--config",
+      value: "l.toml",
+      remedy,
+      message: `--config: cannot read "l.toml" (ENOENT: no such file or directory); ${remedy}`,
+    });
+  });
+
   test("lists all problems at once", () => {
     const problems = problemsOf("server", {
       flags: { grpc: "x" },
@@ -312,15 +342,16 @@ describe("resolveConfig()", () => {
 });
 
 describe("configFile()", () => {
-  const cases: [Record<string, unknown>, Record<string, string>, string | undefined][] = [
+  const fromEnv = { path: "e", source: "CONVERGE_LEDGER_CONFIG" };
+  const cases: [Record<string, unknown>, Record<string, string>, NamedFile | undefined][] = [
     [{}, {}, undefined],
     [{}, { CONVERGE_LEDGER_CONFIG: "" }, undefined],
-    [{}, { CONVERGE_LEDGER_CONFIG: "e" }, "e"],
-    [{ config: "f" }, { CONVERGE_LEDGER_CONFIG: "e" }, "f"],
+    [{}, { CONVERGE_LEDGER_CONFIG: "e" }, fromEnv],
+    [{ config: "f" }, { CONVERGE_LEDGER_CONFIG: "e" }, { path: "f", source: "--config" }],
   ];
   for (const [flags, env, expected] of cases) {
-    test(`gives ${expected} for ${JSON.stringify([flags, env])}`, () => {
-      expect(configFile({ flags, env })).toBe(expected);
+    test(`gives ${expected?.path} for ${JSON.stringify([flags, env])}`, () => {
+      expect(configFile({ flags, env })).toEqual(expected);
     });
   }
 });

@@ -1,6 +1,7 @@
 import { toJsonString } from "@bufbuild/protobuf";
 import { limits } from "../../core/limits.ts";
 import { encodeUtf8 } from "../../core/utf8.ts";
+import { payloadTooLarge } from "../../core/validate.ts";
 import { AppendResponseSchema } from "../../gen/converge/context/v1/context_pb.ts";
 import type { CliIo } from "../cli-io.ts";
 import type { AppendOptions } from "../commands/append.ts";
@@ -60,8 +61,10 @@ async function readPayload(
   const path = input ?? payload;
   if (path === undefined)
     throw new UsageError('missing PAYLOAD: give it as text, as - or with --input FILE ("" is empty)');
-  // One byte more than is allowed is enough for the server to say what is wrong.
-  return await readAll(readInput(io, path), limits.payloadBytesMax + 1);
+  const bytes = await readAll(readInput(io, path), limits.payloadBytesMax);
+  // The input may have no end, so its size is not known.
+  if (bytes === undefined) throw payloadTooLarge(`at least ${limits.payloadBytesMax + 1}`);
+  return bytes;
 }
 
 async function appendMany(

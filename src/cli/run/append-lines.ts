@@ -4,6 +4,7 @@ import { type Receipt, ReceiptSchema } from "../../gen/converge/ledger/v1/ledger
 import { parseEntryLine } from "../read/entry-line.ts";
 import { LineQueue, type ReadLine } from "../read/line-queue.ts";
 import { readLines } from "../read/lines.ts";
+import { entriesText } from "../render/entries-text.ts";
 import type { Session } from "../session.ts";
 
 export interface AppendLines {
@@ -31,7 +32,7 @@ export async function appendLines(
     appended += batch.length;
   }
   await reading.catch((error: unknown) => {
-    throw new Error(`${messageOf(error)} (${entriesText(appended)} before it appended)`, { cause: error });
+    throw new Error(`${messageOf(error)} (${entriesWere(appended)} appended before it)`, { cause: error });
   });
 }
 
@@ -69,7 +70,7 @@ async function sendBatch(
   const answer = await client.appendBatch(contextId, entries, { signal }).catch(async (error: unknown) => {
     const lines = `lines ${batch[0]?.number} to ${batch.at(-1)?.number}`;
     const notice = { notice: "batch-refused", lines, appendedBefore: appended };
-    const text = `${lines} were not appended together; ${entriesText(appended)} before them appended`;
+    const text = `${lines} were not appended together; ${entriesWere(appended)} appended before them`;
     await io.stderr.write(`${json ? JSON.stringify(notice) : text}\n`);
     throw error;
   });
@@ -83,8 +84,8 @@ function receiptText({ sequence, id, duplicate }: Receipt): string {
   return `${sequence} ${id}${duplicate ? " duplicate" : ""}`;
 }
 
-function entriesText(count: number): string {
-  return count === 1 ? "1 entry was" : `${count} entries were`;
+function entriesWere(count: number): string {
+  return `${entriesText(count)} ${count === 1 ? "was" : "were"}`;
 }
 
 function messageOf(error: unknown): string {

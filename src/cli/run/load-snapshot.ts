@@ -10,7 +10,9 @@ import {
   LoadStreamResponseSchema,
 } from "../../gen/converge/ledger/v1/ledger_pb.ts";
 import type { LoadOptions } from "../commands/load.ts";
+import { InputError } from "../read/input-error.ts";
 import { readInput } from "../read/input.ts";
+import { entriesText } from "../render/entries-text.ts";
 import { Progress } from "../render/progress.ts";
 import type { Session } from "../session.ts";
 
@@ -28,8 +30,7 @@ export async function loadSnapshot(
   { contextId, file, options }: LoadSnapshot,
 ): Promise<void> {
   const { io, json, signal, url } = session;
-  const total = file === "-" ? undefined : (await stat(file)).size;
-  const progress = new Progress(io.stderr, total);
+  const progress = new Progress(io.stderr, await sizeOf(file));
   // The client of the other commands uses fetch, which cannot stream requests everywhere.
   const transport = createConnectTransport({ baseUrl: url, httpVersion: "1.1", useBinaryFormat: true });
   const first = {
@@ -43,9 +44,20 @@ export async function loadSnapshot(
     const answer = await createClient(LedgerService, transport).loadStream(requests, { signal });
     await progress.end();
     await io.stdout.write(`${json ? toJsonString(LoadStreamResponseSchema, answer) : answerText(answer)}\n`);
+  } catch (error) {
+    throw error instanceof Error && error.cause instanceof InputError ? error.cause : error;
   } finally {
     await progress.end();
   }
+}
+
+/** Returns the number of bytes to be read, if it is known. Throws {@link InputError} if there is no such file. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  if (file === "-") return undefined;
+  const found = await stat(file).catch((error: unknown) => {
+    throw new InputError(file, error);
+  });
+  return found.isFile() ? found.size : undefined;
 }
 
 async function* loadRequests(
@@ -65,6 +77,6 @@ async function* loadRequests(
 
 function answerText(answer: LoadStreamResponse): string {
   const { entriesRestored, entriesAdded, latestSequence, unverified } = answer;
-  const text = `${entriesRestored} entries in the snapshot, ${entriesAdded} added, newest sequence ${latestSequence}`;
+  const text = `${entriesText(entriesRestored)} in the snapshot, ${entriesAdded} added, newest sequence ${latestSequence}`;
   return unverified ? `${text}, not verified: the snapshot carries no root` : text;
 }

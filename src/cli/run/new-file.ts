@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 
 /**
  * A file that appears under its name only when it is complete and on disk. Disposing of one that was
@@ -8,22 +8,25 @@ export class NewFile implements AsyncDisposable {
   readonly #path: string;
   readonly #partPath: string;
   readonly #handle: FileHandle;
-  readonly #replace: boolean;
+  readonly #check: () => Promise<void>;
   #open = true;
   #published = false;
 
-  private constructor(path: string, partPath: string, handle: FileHandle, replace: boolean) {
+  private constructor(path: string, partPath: string, handle: FileHandle, check: () => Promise<void>) {
     this.#path = path;
     this.#partPath = partPath;
     this.#handle = handle;
-    this.#replace = replace;
+    this.#check = check;
   }
 
-  /** Throws if the file exists and may not be replaced, or if the folder cannot be written. */
-  static async create(path: string, { replace }: { readonly replace: boolean }): Promise<NewFile> {
-    if (!replace) await refuseExisting(path);
+  /**
+   * `check` throws unless the name may be taken; it is asked at the beginning and again at the end.
+   * Throws if the folder cannot be written.
+   */
+  static async create(path: string, check: () => Promise<void>): Promise<NewFile> {
+    await check();
     const partPath = `${path}.part-${crypto.randomUUID().slice(0, 8)}`;
-    return new NewFile(path, partPath, await open(partPath, "wx"), replace);
+    return new NewFile(path, partPath, await open(partPath, "wx"), check);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -34,7 +37,7 @@ export class NewFile implements AsyncDisposable {
   async publish(): Promise<void> {
     await this.#handle.sync();
     await this.#close();
-    if (!this.#replace) await refuseExisting(this.#path);
+    await this.#check();
     await rename(this.#partPath, this.#path);
     this.#published = true;
   }
@@ -49,9 +52,4 @@ export class NewFile implements AsyncDisposable {
     this.#open = false;
     await this.#handle.close();
   }
-}
-
-async function refuseExisting(path: string): Promise<void> {
-  const existing = await stat(path).catch(() => undefined);
-  if (existing !== undefined) throw new Error(`${path} exists; use --force to replace it`);
 }

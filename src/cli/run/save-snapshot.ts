@@ -2,25 +2,31 @@ import { toJson } from "@bufbuild/protobuf";
 import { hex } from "../../core/hex.ts";
 import { type SnapshotSummary, SnapshotSummarySchema } from "../../gen/converge/ledger/v1/ledger_pb.ts";
 import type { SnapshotOptions } from "../commands/snapshot.ts";
-import { NewFile } from "./new-file.ts";
+import { binaryToTerminal } from "./binary-to-terminal.ts";
+import { openOutput } from "./open-output.ts";
+import { entriesText } from "../render/entries-text.ts";
 import { Progress } from "../render/progress.ts";
 import { sizeText } from "../render/size-text.ts";
 import type { Session } from "../session.ts";
 
-/** Copies a context to a file, which appears under its name only when it is complete, or to standard output. */
+/** Names of standard output, which may be a file that is not to be replaced, and is not opened again. */
+const standardOutput: ReadonlySet<string> = new Set(["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]);
+
+/** Copies a context to a file, which appears under its name only when it is complete, or into a pipe or device. */
 export async function saveSnapshot(
   session: Session,
   contextId: string,
   options: SnapshotOptions,
 ): Promise<void> {
-  const { io, json } = session;
-  if (options.output === "-") {
+  const { io, json, signal } = session;
+  if (standardOutput.has(options.output)) {
+    if (io.stdout.isTerminal) throw binaryToTerminal("standard output");
     const summary = await receive(session, contextId, (chunk) => io.stdout.write(chunk));
     // Standard output is the snapshot.
     await io.stderr.write(summaryText(contextId, options.output, summary, json));
     return;
   }
-  await using file = await NewFile.create(options.output, { replace: options.force ?? false });
+  await using file = await openOutput(options.output, { replace: options.force ?? false, signal });
   const summary = await receive(session, contextId, (chunk) => file.write(chunk));
   await file.publish();
   await io.stdout.write(summaryText(contextId, options.output, summary, json));
@@ -43,7 +49,7 @@ async function receive(
   } finally {
     await progress.end();
   }
-  if (summary === undefined) throw new Error("the snapshot ended before its summary; nothing was kept");
+  if (summary === undefined) throw new Error("the snapshot ended before its summary, so it is not complete");
   return summary;
 }
 
@@ -51,8 +57,7 @@ function summaryText(contextId: string, file: string, summary: SnapshotSummary, 
   const count = summary.metadata?.entryCount ?? 0n;
   const expectedRoot = `${count}:${hex(summary.metadata?.root ?? new Uint8Array(0))}`;
   if (json) return `${JSON.stringify({ contextId, file, expectedRoot, ...jsonFields(summary) })}\n`;
-  const entries = count === 1n ? "1 entry" : `${count} entries`;
-  return `${entries}, ${sizeText(Number(summary.sizeBytes))}, root ${expectedRoot}\n`;
+  return `${entriesText(count)}, ${sizeText(Number(summary.sizeBytes))}, root ${expectedRoot}\n`;
 }
 
 function jsonFields(summary: SnapshotSummary): object {

@@ -21,7 +21,7 @@ export async function decompress(
   if (running >= concurrencyMax) await new Promise<void>((resolve) => waiting.push(resolve));
   running += 1;
   try {
-    return await compression.decompress(bytes as Uint8Array<ArrayBuffer>, bytesMax);
+    return await compression.decompress(bytes, bytesMax);
   } finally {
     running -= 1;
     waiting.shift()?.();
