@@ -35,8 +35,9 @@ async function serve({ config, warnings }: Resolved<"server">): Promise<number> 
     return store;
   };
   // The storage opens on its own thread while the rest of the server is loaded, which other commands do without.
-  let early: Promise<SqliteStore> | undefined = openStore();
-  early.catch(() => {});
+  // With TLS it waits, so that a certificate that cannot be used leaves no directory behind.
+  let early = config.tlsCert === undefined ? openStore() : undefined;
+  early?.catch(() => {});
   const { startServer } = await import("./server/server.ts");
   let server: Server;
   try {
