@@ -5,6 +5,7 @@
  */
 
 import { type Cursor, parseResumeToken, sequenceCursor } from "../core/cursor.ts";
+import { assert } from "../core/assert.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
@@ -110,14 +111,15 @@ export class Ledger {
   }
 
   /** Adds one entry; resolves when it is on disk. */
-  async append(contextId: string, input: AppendInput, copies: Copies): Promise<Appended> {
-    checkContextId(contextId);
-    const checked = checkAppend(input);
-    checkCopies(copies);
-    const [appended] = await this.#appender.append(contextId, [checked]);
-    if (appended === undefined)
-      throw new LedgerError("INTERNAL", "an append had no answer", { reason: "INTERNAL" });
-    return appended;
+  append(contextId: string, input: AppendInput, copies: Copies): Promise<Appended> {
+    try {
+      checkContextId(contextId);
+      const checked = checkAppend(input);
+      checkCopies(copies);
+      return this.#appender.append(contextId, [checked]).then(theOnly);
+    } catch (error) {
+      return Promise.reject(fromStoreError(error));
+    }
   }
 
   /** Adds entries to one context, all or none; resolves when they are on disk. */
@@ -264,6 +266,11 @@ export class Ledger {
 export function watchCursor(fromSequence: bigint, resumeToken: Uint8Array): Cursor {
   if (resumeToken.length > 0) return parseResumeToken(resumeToken, "resume_token");
   return sequenceCursor(fromSequence);
+}
+
+function theOnly([appended]: readonly Appended[]): Appended {
+  assert(appended !== undefined, "one input has one answer");
+  return appended;
 }
 
 function checkCopies({ minCopies }: Copies): void {

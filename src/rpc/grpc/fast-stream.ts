@@ -140,28 +140,42 @@ export function createFastGrpc(
   ): void {
     const startMs = performance.now();
     let answered = false;
-    const done = (code: CallCode, answer: () => void): void => {
+    const done = (code: CallCode): void =>
+      metrics.operation(operation, "grpc", code, (performance.now() - startMs) / 1000);
+    const fail = (error: ConnectError): void => {
       if (answered) return;
       answered = true;
-      clearTimeout(timer);
-      answer();
-      metrics.operation(operation, "grpc", code, (performance.now() - startMs) / 1000);
+      answerError(stream, error);
+      done(callCode(error));
     };
-    const fail = (error: ConnectError): void => done(callCode(error), () => answerError(stream, error));
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => fail(deadlineExceeded()), timeoutMs);
     work.then(
-      (result) =>
-        done("OK", () => {
-          const frame = write(result, frameHeaderBytes);
-          const bytes = frame.length - frameHeaderBytes;
-          writeFrameHeader(frame, 0, bytes);
-          const compression = bytes >= compressBytesMin ? answerCompression(accepts) : undefined;
-          if (compression === undefined) answerOk(stream, frame);
-          else void answerCompressed(stream, frame.subarray(frameHeaderBytes), compression);
-        }),
-      (error: unknown) => fail(toConnectError(error)),
+      (result) => {
+        if (timer !== undefined) clearTimeout(timer);
+        if (answered) return;
+        answered = true;
+        answerMessage(stream, write(result, frameHeaderBytes), accepts);
+        done("OK");
+      },
+      (error: unknown) => {
+        if (timer !== undefined) clearTimeout(timer);
+        fail(toConnectError(error));
+      },
     );
   }
+}
+
+/** Sends an answer; `frame` has room for the header of the message that it holds. */
+function answerMessage(
+  stream: ServerHttp2Stream,
+  frame: Uint8Array<ArrayBuffer>,
+  accepts: string | undefined,
+): void {
+  const bytes = frame.length - frameHeaderBytes;
+  writeFrameHeader(frame, 0, bytes);
+  const compression = bytes >= compressBytesMin ? answerCompression(accepts) : undefined;
+  if (compression === undefined) answerOk(stream, frame);
+  else void answerCompressed(stream, frame.subarray(frameHeaderBytes), compression);
 }
 
 function isPlain(headers: IncomingHttpHeaders): boolean {

@@ -10,10 +10,15 @@ const lastWordsMs = 250;
 /** The last answers of a session, and the end of its socket, get this long to happen by themselves. */
 const socketMs = 50;
 
+/** So many streams are remembered before those that have ended are looked for. */
+const sweepStreams = 256;
+
 interface OpenSession {
   readonly session: ServerHttp2Session;
   readonly peer: string;
-  readonly streams: Set<ServerHttp2Stream>;
+  /** The open ones, and some that have ended: a listener for the end of each would cost every call more than this. */
+  streams: ServerHttp2Stream[];
+  sweepAt: number;
 }
 
 /**
@@ -35,8 +40,9 @@ export class OpenConnections {
     server.on("stream", (stream: ServerHttp2Stream) => {
       const open = this.#sessions.get(stream.session as ServerHttp2Session);
       if (open === undefined) return;
-      open.streams.add(stream);
-      stream.once("close", () => this.#streamClosed(open, stream));
+      open.streams.push(stream);
+      if (this.#closing) stream.once("close", () => this.#streamClosed(open));
+      else if (open.streams.length >= open.sweepAt) sweep(open);
     });
   }
 
@@ -53,7 +59,9 @@ export class OpenConnections {
     for (const [peer, socket] of this.#sockets) if (!withSession.has(peer)) socket.destroy();
     for (const open of sessions) {
       open.session.close();
-      if (open.streams.size === 0) this.#end(open);
+      sweep(open);
+      if (open.streams.length === 0) this.#end(open);
+      for (const stream of open.streams) stream.once("close", () => this.#streamClosed(open));
     }
     const cut = setTimeout(
       () => {
@@ -76,7 +84,7 @@ export class OpenConnections {
   }
 
   #addSession(session: ServerHttp2Session): void {
-    const open: OpenSession = { session, peer: peerOf(session.socket), streams: new Set() };
+    const open: OpenSession = { session, peer: peerOf(session.socket), streams: [], sweepAt: sweepStreams };
     this.#sessions.set(session, open);
     session.on("error", () => {});
     const stopKeepalive = keepAlive(session, () => this.#cut(open));
@@ -86,10 +94,10 @@ export class OpenConnections {
     });
   }
 
-  #streamClosed(open: OpenSession, stream: ServerHttp2Stream): void {
-    open.streams.delete(stream);
+  #streamClosed(open: OpenSession): void {
+    sweep(open);
     // The answer of the last call may still be on its way out.
-    if (this.#closing && open.streams.size === 0) setTimeout(() => this.#end(open), lastWordsMs);
+    if (this.#closing && open.streams.length === 0) setTimeout(() => this.#end(open), lastWordsMs);
   }
 
   /**
@@ -98,6 +106,7 @@ export class OpenConnections {
    */
   #cut(open: OpenSession): void {
     for (const stream of open.streams) {
+      if (stream.destroyed) continue;
       if (stream.headersSent) stream.end();
       else answerError(stream, shuttingDown());
     }
@@ -115,6 +124,12 @@ export class OpenConnections {
     const socket = this.#sockets.get(peer);
     if (socket !== undefined) setTimeout(() => socket.destroy(), socketMs);
   }
+}
+
+/** Forgets the streams that have ended. */
+function sweep(open: OpenSession): void {
+  open.streams = open.streams.filter(({ destroyed, closed }) => !destroyed && !closed);
+  open.sweepAt = 2 * open.streams.length + sweepStreams;
 }
 
 function peerOf({ remoteAddress, remotePort }: Pick<Socket, "remoteAddress" | "remotePort">): string {

@@ -70,30 +70,36 @@ export function createFastFetch(
   return (request, path, general) => {
     if (path === `${ledgerService}AppendStream`) return appendStream(request);
     const entry = calls.get(path);
-    if (entry === undefined || !isPlain(request, entry.type)) return undefined;
-    const timeout = parseTimeout(request.headers.get("connect-timeout-ms"), timerMsMax);
-    if (timeout.error !== undefined) return undefined;
-    return answer(request, entry.call, timeout.timeoutMs, general);
+    if (entry === undefined) return undefined;
+    const terms = plainTerms(request, entry.type);
+    if (terms === undefined) return undefined;
+    const { length, timeoutMs } = terms;
+    if (length === undefined || length > uncountedBytesMax)
+      return answerLong(request, entry.call, terms, general);
+    return request
+      .bytes()
+      .then((bytes) => entry.call(request, bytes, timeoutMs) ?? general(request, { bytes, rest: undefined }));
   };
 
   function appendStream(request: Request): Promise<Response> | undefined {
-    if (!isPlain(request, streamType)) return undefined;
-    const { timeoutMs, error } = parseTimeout(request.headers.get("connect-timeout-ms"), timerMsMax);
-    if (error !== undefined) return undefined;
+    const terms = plainTerms(request, streamType);
+    if (terms === undefined) return undefined;
+    const { timeoutMs } = terms;
     return Promise.resolve(
       appendStreamOverConnect({ ledger, metrics, request, timeoutMs, shutdown, budget }),
     );
   }
 
-  async function answer(
+  /** Answers a request whose body is long, or of unknown length. */
+  async function answerLong(
     request: Request,
     call: Call,
-    timeoutMs: number | undefined,
+    { length, timeoutMs }: PlainTerms,
     general: General,
   ): Promise<Response> {
     let body: ReceivedBody;
     try {
-      body = await received(request, budget);
+      body = await received(request, length, budget);
     } catch (error) {
       return errorResponse(toConnectError(error));
     }
@@ -155,22 +161,33 @@ export function createFastFetch(
     write: (result: T, prefix: number) => Uint8Array<ArrayBuffer>,
   ): Promise<Response> {
     const startMs = performance.now();
+    let isCounted = false;
+    const count = (code: CallCode): void => {
+      if (isCounted) return;
+      isCounted = true;
+      metrics.operation(operation, "connect", code, (performance.now() - startMs) / 1000);
+    };
+    const answered = work.then(
+      (result) => {
+        count("OK");
+        return unaryResponse(request, write(result, 0));
+      },
+      (error: unknown) => {
+        const told = toConnectError(error);
+        count(callCode(told));
+        return errorResponse(told);
+      },
+    );
+    if (timeoutMs === undefined) return answered;
     return new Promise((resolve) => {
-      let answered = false;
-      const done = (code: CallCode, response: () => Response | Promise<Response>): void => {
-        if (answered) return;
-        answered = true;
+      const timer = setTimeout(() => {
+        count("DEADLINE_EXCEEDED");
+        resolve(errorResponse(deadlineExceeded()));
+      }, timeoutMs);
+      void answered.then((response) => {
         clearTimeout(timer);
-        resolve(response());
-        metrics.operation(operation, "connect", code, (performance.now() - startMs) / 1000);
-      };
-      const fail = (error: ConnectError): void => done(callCode(error), () => errorResponse(error));
-      const timer =
-        timeoutMs === undefined ? undefined : setTimeout(() => fail(deadlineExceeded()), timeoutMs);
-      work.then(
-        (result) => done("OK", () => unaryResponse(request, write(result, 0))),
-        (error: unknown) => fail(toConnectError(error)),
-      );
+        resolve(response);
+      });
     });
   }
 }
@@ -196,14 +213,16 @@ async function compressedResponse(
 }
 
 /** Reads a body up to `plainBytesMax`, or to its end if its length was announced. Throws UNAVAILABLE. */
-async function received(request: Request, budget: BodyBudget): Promise<ReceivedBody> {
-  const length = request.headers.get("content-length");
-  if (length === null) return await readUpTo(request, plainBytesMax);
-  if (Number(length) <= uncountedBytesMax) return { bytes: await request.bytes(), rest: undefined };
+async function received(
+  request: Request,
+  length: number | undefined,
+  budget: BodyBudget,
+): Promise<ReceivedBody> {
+  if (length === undefined) return await readUpTo(request, plainBytesMax);
   const account = budget.open();
   try {
     // How much of it has come does not show before all has; a client that is silent too long is cut by the runtime.
-    account.add(Number(length));
+    account.add(length);
     return { bytes: await request.bytes(), rest: undefined };
   } finally {
     account.close();
@@ -218,15 +237,26 @@ export function errorResponse(error: ConnectError): Response {
   });
 }
 
-function isPlain(request: Request, type: string): boolean {
+/** What the headers of a plain request say. */
+interface PlainTerms {
+  /** Of the body; undefined if it was not announced. */
+  readonly length: number | undefined;
+  readonly timeoutMs: number | undefined;
+}
+
+/** Returns undefined if the request is not plain. Every look at a header costs; most requests have few of these. */
+function plainTerms(request: Request, type: string): PlainTerms | undefined {
   const { headers } = request;
-  return (
-    request.method === "POST" &&
-    headers.get("content-type") === type &&
-    headers.get("content-encoding") === null &&
-    headers.get("connect-content-encoding") === null &&
-    Number(headers.get("content-length") ?? 0) <= plainBytesMax
-  );
+  if (request.method !== "POST" || headers.get("content-type") !== type) return undefined;
+  const encoding = type === unaryType ? "content-encoding" : "connect-content-encoding";
+  if (headers.get(encoding) !== null) return undefined;
+  const announced = headers.get("content-length");
+  const length = announced === null ? undefined : Number(announced);
+  if (length !== undefined && !(length <= plainBytesMax)) return undefined;
+  const timeout = headers.get("connect-timeout-ms");
+  if (timeout === null) return { length, timeoutMs: undefined };
+  const { timeoutMs, error } = parseTimeout(timeout, timerMsMax);
+  return error === undefined ? { length, timeoutMs } : undefined;
 }
 
 /** Returns the message if the body is exactly one uncompressed frame. */
