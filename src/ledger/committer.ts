@@ -27,6 +27,8 @@ const overlapEntriesMin = 256;
 /** How long a failed commit counts if none follows: without load nobody learns that there is space again. */
 const troubleMs = 30_000;
 
+const diskReasons: ReadonlySet<string | undefined> = new Set(["DISK_FULL", "STORAGE_FAILED"]);
+
 const nothing = (): void => {};
 
 /** How long the committer waits for a restarted store to say whether a commit was written. */
@@ -79,9 +81,13 @@ export class Committer {
     this.#running ??= this.#run();
   }
 
-  /** Why the last commit failed, until one succeeds or `troubleMs` have passed since. */
+  /**
+   * Why the last commit failed, until one succeeds or `troubleMs` have passed since. Only what lies in the disk counts:
+   * a storage that restarts speaks for itself.
+   */
   get trouble(): LedgerError | undefined {
-    return this.#clock.monotonicMs() - this.#refusedMs < troubleMs ? this.#refused : undefined;
+    const isRecent = this.#clock.monotonicMs() - this.#refusedMs < troubleMs;
+    return isRecent && diskReasons.has(this.#refused?.facts.reason) ? this.#refused : undefined;
   }
 
   /** Resolves when everything queued so far has been answered. */

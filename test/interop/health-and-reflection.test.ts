@@ -57,7 +57,10 @@ test("/healthz, /readyz and /readyz?verbose tell the process, its parts, and the
     return [answer.status, await answer.text()];
   };
   expect(await read("/healthz")).toEqual([200, "ok\n"]);
-  expect(await read("/readyz")).toEqual([200, "[+]storage ok\n[+]watch ok\n[+]grpc ok\n[+]http ok\n"]);
+  expect(await read("/readyz")).toEqual([
+    200,
+    "[+]storage ok\n[+]watch ok\n[+]grpc ok\n[+]http ok\n[+]appends ok\n",
+  ]);
   const verbose = (await (await fetch(`${server.url}/readyz?verbose`)).json()) as Json;
   expect(verbose).toMatchObject({ ready: true, tree: { name: "ledger", status: "running" } });
 });

@@ -291,3 +291,25 @@ test("whatever commits do: no gaps, what was acknowledged is there, what failed 
     { numRuns: 200 },
   );
 });
+
+describe("appendTrouble", () => {
+  test.each([
+    ["full", "DISK_FULL"],
+    ["io", "STORAGE_FAILED"],
+  ] as const)(
+    "tells of a disk that is %s, until a commit succeeds or a while has passed",
+    async (failure, reason) => {
+      const { ledger, store, clock } = ledgerWorld();
+      expect(ledger.appendTrouble).toBeUndefined();
+      store.faults.push({ kind: "fails", failure, written: false });
+      await factsOf(append(ledger, "c"));
+      expect(ledger.appendTrouble?.facts.reason).toBe(reason);
+      await append(ledger, "c");
+      expect(ledger.appendTrouble).toBeUndefined();
+      store.faults.push({ kind: "fails", failure, written: false });
+      await factsOf(append(ledger, "c"));
+      await clock.advance(30_000);
+      expect(ledger.appendTrouble).toBeUndefined();
+    },
+  );
+});
