@@ -166,8 +166,8 @@ test("a watcher that does not read costs no memory, holds nobody up, and misses 
     rest = rest.slice(-64);
   });
   socket.resume();
-  await until("it has caught up", () => sequences.at(-1) === 160);
-  expect(sequences).toEqual(Array.from({ length: 160 }, (_, i) => i + 1));
+  await until("it has caught up", () => sequences.at(-1) === 320);
+  expect(sequences).toEqual(Array.from({ length: 320 }, (_, i) => i + 1));
   socket.destroy();
   await watchersAre(server, 0);
 });
