@@ -45,6 +45,19 @@ export function writeRecord(writer: ByteWriter, contextId: string, entry: Entry,
   writer.u64(entry.payload.length).raw(payloadHash);
 }
 
+/** Returns the size of the record of an entry. */
+export function recordBytes(contextId: string, { id, key, metadata }: Omit<Entry, "payload">): number {
+  const numbers = 3 * 8 + 4 + 8 + 32;
+  let bytes = recordHeader.length + textBytes(contextId) + textBytes(id) + textBytes(key) + numbers;
+  for (const [name, value] of metadata) bytes += textBytes(name) + textBytes(value);
+  return bytes;
+}
+
+/** A text with its length in front. */
+function textBytes(text: string): number {
+  return 4 + utf8Length(text);
+}
+
 const scratch = new ByteWriter(1024);
 
 /**

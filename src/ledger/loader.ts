@@ -11,12 +11,13 @@
 import { encodeResumeToken } from "../core/cursor.ts";
 import { copiedId } from "../core/entry-id.ts";
 import { decodeEntry } from "../core/entry-wire.ts";
-import { contentHash, type Entry } from "../core/entry.ts";
+import { contentHash, type Entry, recordBytes } from "../core/entry.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { Hash, Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
 import type { SnapshotEntry } from "../core/snapshot/block-reader.ts";
 import { checkExpectedRoot, parseExpectedRoot } from "../core/snapshot/expected-root.ts";
+import { oversizedSnapshot } from "../core/snapshot/snapshot-error.ts";
 import { createSnapshotReader } from "../core/snapshot/snapshot-reader.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextState } from "./context-state.ts";
@@ -136,6 +137,11 @@ class Load {
     if (sourceId === targetId) return { sequence, entry: source, contentHash: source.contentHash };
     const { hasher } = this.#parts;
     const entry = { ...source, id: copiedId(targetId, sourceId, source.id, hasher) };
+    const size = recordBytes(targetId, entry);
+    if (size > limits.recordBytesMax) {
+      const what = `entry ${sequence}, which under context id ${quote(targetId)} gets a record`;
+      throw oversizedSnapshot(what, { value: size, limit: limits.recordBytesMax });
+    }
     return { sequence, entry, contentHash: contentHash(targetId, entry, hasher) };
   }
 

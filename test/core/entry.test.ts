@@ -6,6 +6,7 @@ import {
   compareCodePoints,
   contentHash,
   type Entry,
+  recordBytes,
   sortMetadata,
   writeRecord,
 } from "../../src/core/entry.ts";
@@ -27,11 +28,13 @@ describe("the worked example", () => {
     expect({
       record_hex: hex(writer.view()),
       record_bytes: writer.length,
+      counted_bytes: recordBytes(contextId, entry),
       payload_sha256: hex(payloadHash),
       content_hash: hex(contentHash(contextId, entry, hasher)),
     }).toEqual({
       record_hex: expected?.record_hex ?? "",
       record_bytes: expected?.record_bytes ?? 0,
+      counted_bytes: expected?.record_bytes ?? 0,
       payload_sha256: expected?.payload_sha256 ?? "",
       content_hash: expected?.content_hash ?? "",
     });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { copiedId } from "../../src/core/entry-id.ts";
-import { contentHash } from "../../src/core/entry.ts";
+import { contentHash, recordBytes } from "../../src/core/entry.ts";
 import { hex } from "../../src/core/hex.ts";
 import { limits } from "../../src/core/limits.ts";
 import type { SnapshotSummary } from "../../src/core/snapshot/snapshot-format.ts";
@@ -598,4 +598,31 @@ describe("expected_root", () => {
       reason: "SNAPSHOT_ROOT_MISMATCH",
     });
   });
+});
+
+test("a copy whose records would be too large under its context id is refused, and leaves nothing", async () => {
+  const writer = createSnapshotWriter({ contextId: "c", createdAtNs: 1n, hasher, zstd: createZstd() });
+  // A record of 65,535 bytes, the largest there may be; its copy's has a context id of 10 more bytes, and another id.
+  const rest = {
+    id: "0".repeat(32),
+    key: "",
+    sequence: 1,
+    appendedAtNs: 1n,
+    lamport: 1n,
+    payload: new Uint8Array(0),
+  };
+  const empty = recordBytes("c", { ...rest, metadata: [["n", ""]] });
+  const entry = { ...rest, metadata: [["n", "x".repeat(limits.recordBytesMax - empty)]] as const };
+  const chunks = [...writer.add(entry), ...writer.finish().chunks];
+  const { ledger, store } = ledgerWorld();
+  expect(await loadSnapshot(ledger, "c", Buffer.concat(chunks))).toMatchObject({ entriesAdded: 1 });
+  expect(await factsOf(loadSnapshot(ledger, "c, a copy 1", Buffer.concat(chunks)))).toMatchObject({
+    code: "INVALID_ARGUMENT",
+    reason: "SNAPSHOT_LIMIT",
+    value: limits.recordBytesMax + 10,
+  });
+  await cleaned();
+  expect(
+    (await store.list({ prefix: "", startAfter: "", limit: 10 })).map(({ contextId }) => contextId),
+  ).toEqual(["c"]);
 });
