@@ -62,13 +62,19 @@ function createDispatcher(
     // Without a listener a reset by the client would end the process.
     stream.on("error", (error) => log.debug("a stream failed", { error }));
     if (!options.isHostAllowed(headers[":authority"])) return respondStatus(stream, 421);
-    const path = headers[":path"]?.split("?", 1)[0] ?? "";
+    const path = pathOf(headers[":path"] ?? "");
     const handler = handlers.get(path);
     if (handler === undefined) return respondUnknown(stream, headers);
     const serve = (received: Parameters<typeof serveStream>[0]["received"]): void =>
       void serveStream({ handler, stream, headers, received, log });
     if (!takeFast(stream, headers, (_stream, bytes, ended) => serve({ bytes, ended }))) serve(undefined);
   };
+}
+
+/** Returns a path without its query. */
+function pathOf(target: string): string {
+  const query = target.indexOf("?");
+  return query === -1 ? target : target.slice(0, query);
 }
 
 /** Answers UNIMPLEMENTED to a gRPC call of a method that does not exist, 404 to anything else. */
