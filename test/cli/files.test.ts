@@ -15,6 +15,8 @@ import { type MemoryIo, memoryIo } from "../support/memory-io.ts";
 
 setDefaultTimeout(30_000);
 const isPosix = process.platform !== "win32";
+const makesPipes = Bun.which("mkfifo") !== null;
+const makesDevices = Bun.which("mknod") !== null && process.getuid?.() === 0;
 let server: CliServer;
 let folder: string;
 
@@ -93,17 +95,20 @@ describe("snapshot -o", () => {
     }
   });
 
-  test.skipIf(!isPosix).each([[[]], [["--force"]]])("writes into a named pipe, with %p", async (flags) => {
-    await makeNode("pipe", ["mkfifo"]);
-    const reader = Bun.spawn(["cat", `${folder}/pipe`]);
-    const [bytes, result] = await Promise.all([reader.stdout.bytes(), save("pipe", flags)]);
-    expect(result).toMatchObject({ code: 0, out: expect.stringMatching(summary) });
-    await Bun.write(`${folder}/read`, bytes);
-    await expectSnapshot("read");
-    expect((await lstat(`${folder}/pipe`)).isFIFO()).toBe(true);
-  });
+  test.skipIf(!makesPipes).each([[[]], [["--force"]]])(
+    "writes into a named pipe, with %p (needs mkfifo)",
+    async (flags) => {
+      await makeNode("pipe", ["mkfifo"]);
+      const reader = Bun.spawn(["cat", `${folder}/pipe`]);
+      const [bytes, result] = await Promise.all([reader.stdout.bytes(), save("pipe", flags)]);
+      expect(result).toMatchObject({ code: 0, out: expect.stringMatching(summary) });
+      await Bun.write(`${folder}/read`, bytes);
+      await expectSnapshot("read");
+      expect((await lstat(`${folder}/pipe`)).isFIFO()).toBe(true);
+    },
+  );
 
-  test.skipIf(!isPosix)("fails if the reader of a named pipe goes away", async () => {
+  test.skipIf(!makesPipes)("fails if the reader of a named pipe goes away (needs mkfifo)", async () => {
     await makeNode("pipe", ["mkfifo"]);
     const reader = Bun.spawn(["head", "-c", "1", `${folder}/pipe`]);
     const { code, err } = await cli(["snapshot", "noise", "-o", `${folder}/pipe`]);
@@ -111,26 +116,32 @@ describe("snapshot -o", () => {
     expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining("EPIPE") });
   });
 
-  test.skipIf(!isPosix)("ends when it is interrupted while nobody opens a named pipe", async () => {
-    await makeNode("pipe", ["mkfifo"]);
-    const { interrupt, ended } = await interruptible(["snapshot", "demo", "-o", `${folder}/pipe`]);
-    // Long enough for the pipe to be opened; it is no failure if it is not.
-    for (let turn = 0; turn < 20; turn += 1) await lstat(folder);
-    interrupt();
-    expect(await ended).toBe(130);
-    // What opened the pipe goes on until somebody reads.
-    await Bun.spawn(["cat", `${folder}/pipe`], { timeout: 1000 }).exited;
-  });
+  test.skipIf(!makesPipes)(
+    "ends when it is interrupted while nobody opens a named pipe (needs mkfifo)",
+    async () => {
+      await makeNode("pipe", ["mkfifo"]);
+      const { interrupt, ended } = await interruptible(["snapshot", "demo", "-o", `${folder}/pipe`]);
+      // Long enough for the pipe to be opened; it is no failure if it is not.
+      for (let turn = 0; turn < 20; turn += 1) await lstat(folder);
+      interrupt();
+      expect(await ended).toBe(130);
+      // What opened the pipe goes on until somebody reads.
+      await Bun.spawn(["cat", `${folder}/pipe`], { timeout: 1000 }).exited;
+    },
+  );
 
-  test.skipIf(!isPosix)("ends when it is interrupted while a named pipe is full", async () => {
-    await makeNode("pipe", ["mkfifo"]);
-    await using pipe = await open(`${folder}/pipe`, "r+");
-    const { interrupt, ended } = await interruptible(["snapshot", "noise", "-o", `${folder}/pipe`]);
-    expect((await pipe.read(new Uint8Array(1))).bytesRead).toBe(1);
-    interrupt();
-    expect(await ended).toBe(130);
-    await pipe.read(new Uint8Array(1_000_000));
-  });
+  test.skipIf(!makesPipes)(
+    "ends when it is interrupted while a named pipe is full (needs mkfifo)",
+    async () => {
+      await makeNode("pipe", ["mkfifo"]);
+      await using pipe = await open(`${folder}/pipe`, "r+");
+      const { interrupt, ended } = await interruptible(["snapshot", "noise", "-o", `${folder}/pipe`]);
+      expect((await pipe.read(new Uint8Array(1))).bytesRead).toBe(1);
+      interrupt();
+      expect(await ended).toBe(130);
+      await pipe.read(new Uint8Array(1_000_000));
+    },
+  );
 
   test.skipIf(!isPosix)("writes into a device without --force, and it stays one", async () => {
     expect(await cli(["snapshot", "demo", "-o", "/dev/null"])).toMatchObject({
@@ -140,17 +151,14 @@ describe("snapshot -o", () => {
     expect((await lstat("/dev/null")).isCharacterDevice()).toBe(true);
   });
 
-  test.skipIf(process.getuid?.() !== 0)(
-    "never replaces a device, with --force too (needs root)",
-    async () => {
-      await makeNode("null", ["mknod"], ["c", "1", "3"]);
-      expect((await save("null", ["--force"])).code).toBe(0);
-      expect((await lstat(`${folder}/null`)).isCharacterDevice()).toBe(true);
-      await makeNode("disk", ["mknod"], ["b", "7", "250"]);
-      expect((await save("disk", ["--force"])).err).toContain("disk is a block device; name a file");
-      expect((await lstat(`${folder}/disk`)).isBlockDevice()).toBe(true);
-    },
-  );
+  test.skipIf(!makesDevices)("never replaces a device, with --force too (needs mknod and root)", async () => {
+    await makeNode("null", ["mknod"], ["c", "1", "3"]);
+    expect((await save("null", ["--force"])).code).toBe(0);
+    expect((await lstat(`${folder}/null`)).isCharacterDevice()).toBe(true);
+    await makeNode("disk", ["mknod"], ["b", "7", "250"]);
+    expect((await save("disk", ["--force"])).err).toContain("disk is a block device; name a file");
+    expect((await lstat(`${folder}/disk`)).isBlockDevice()).toBe(true);
+  });
 
   test.each(["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])(
     "%s is standard output, and the summary goes elsewhere",
