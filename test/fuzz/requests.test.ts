@@ -17,6 +17,7 @@ import {
   WatchRequestSchema,
 } from "../../src/gen/converge/context/v1/context_pb.ts";
 import { AppendBatchRequestSchema } from "../../src/gen/converge/ledger/v1/ledger_pb.ts";
+import { limits } from "../../src/core/limits.ts";
 import { FrameSplitter } from "../../src/rpc/fast/frame-splitter.ts";
 import { readAppend, readBatch, readGet, readWatch } from "../../src/rpc/fast/plain-requests.ts";
 import { watchRequest } from "../../src/rpc/http/sse.ts";
@@ -197,12 +198,14 @@ describe("FrameSplitter", () => {
         messages,
         fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 30 }),
         (given, cuts) => {
-          const splitter = new FrameSplitter();
+          const splitter = new FrameSplitter(limits.requestBytesMax, () => new ConnectError("too long"));
           const stream = Buffer.concat(given.map((one) => frame(one)));
           const got: Uint8Array[] = [];
           for (let at = 0, i = 0; at < stream.length; i += 1) {
             const end = at + (cuts[i % cuts.length] ?? 1);
-            got.push(...[...splitter.push(stream.subarray(at, end))].map((one) => Uint8Array.from(one)));
+            got.push(
+              ...[...splitter.push(stream.subarray(at, end))].map((one) => Uint8Array.from(one.subarray(5))),
+            );
             at = end;
           }
           splitter.end();
@@ -217,7 +220,7 @@ describe("FrameSplitter", () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 }), (pieces) => {
         try {
-          const splitter = new FrameSplitter();
+          const splitter = new FrameSplitter(limits.requestBytesMax, () => new ConnectError("too long"));
           for (const piece of pieces) Array.from(splitter.push(Buffer.from(piece)));
           splitter.end();
         } catch (error) {

@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { limits } from "../../src/core/limits.ts";
 import { AppendRequestSchema } from "../../src/gen/converge/context/v1/context_pb.ts";
-import { AppendBatchRequestSchema } from "../../src/gen/converge/ledger/v1/ledger_pb.ts";
+import {
+  AppendBatchRequestSchema,
+  LedgerService,
+  LoadStreamRequestSchema,
+} from "../../src/gen/converge/ledger/v1/ledger_pb.ts";
+import { framed } from "../../src/rpc/fast/plain-answers.ts";
+import { withCheckedBody } from "../../src/rpc/incoming/checked-body.ts";
 import { BodyBudget } from "../../src/rpc/incoming/body-budget.ts";
 import { checkJsonValues, checkParts } from "../../src/rpc/incoming/message-check.ts";
 import { callHttp, callHttp2, type Listening, startListeners } from "../support/ledger-listeners.ts";
@@ -72,6 +79,37 @@ describe("a BodyBudget", () => {
     first.close();
     second.close();
     expect(budget.held).toBe(0);
+  });
+});
+
+describe("withCheckedBody()", () => {
+  test("unpacks a stream of any length: what was passed on is no longer held", async () => {
+    const budget = new BodyBudget();
+    const chunk = new Uint8Array(4 * 1024 * 1024);
+    const message = toBinary(LoadStreamRequestSchema, create(LoadStreamRequestSchema, { chunk }));
+    const frame = framed(gzipSync(message), 1);
+    const frames = Math.ceil((2 * limits.bodiesBytesMax) / chunk.length);
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (let i = 0; i < frames; i += 1) yield frame;
+    }
+    const request = {
+      httpVersion: "2.0",
+      method: "POST",
+      url: "http://localhost/",
+      header: new Headers({ "content-type": "application/grpc", "grpc-encoding": "gzip" }),
+      body: body(),
+      signal: new AbortController().signal,
+    };
+    const checked = withCheckedBody(request, LedgerService.method.loadStream, {
+      budget,
+      over: request.signal,
+    });
+    let passed = 0;
+    for await (const one of checked.body as AsyncIterable<Uint8Array>) {
+      expect(one.length).toBe(5 + message.length);
+      passed += 1;
+    }
+    expect([passed, budget.held]).toEqual([frames, 0]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { limits } from "../../core/limits.ts";
 import {
   AppendStreamRequestSchema,
@@ -8,10 +8,10 @@ import {
 import type { Ledger } from "../../ledger/ledger.ts";
 import { toConnectError } from "../connect-error.ts";
 import type { BodyAccount, BodyBudget } from "../incoming/body-budget.ts";
-import { checkBinary } from "../incoming/message-check.ts";
+import { checkBinary, messageTooLong } from "../incoming/message-check.ts";
 import { appendInput, streamError } from "../messages.ts";
 import { FrameSplitter } from "./frame-splitter.ts";
-import { framed, writeStreamAnswer } from "./plain-answers.ts";
+import { frameHeaderBytes, framed, writeStreamAnswer } from "./plain-answers.ts";
 import { type PlainBatch, readBatch } from "./plain-requests.ts";
 
 /** The answer to one request; its frame is undefined while it is under way. */
@@ -38,7 +38,9 @@ export interface PipeEnds {
 export class AppendPipe {
   readonly #ledger: Ledger;
   readonly #ends: PipeEnds;
-  readonly #splitter = new FrameSplitter();
+  readonly #splitter = new FrameSplitter(limits.requestBytesMax, () =>
+    messageTooLong(AppendStreamRequestSchema, limits.requestBytesMax),
+  );
   /** In the order of the requests. */
   #answers: Answer[] = [];
   /** Entries of the requests in `#answers`. */
@@ -61,7 +63,7 @@ export class AppendPipe {
   push(piece: Buffer): void {
     if (this.#inputOver) return;
     try {
-      for (const message of this.#splitter.push(piece)) this.#begin(message);
+      for (const frame of this.#splitter.push(piece)) this.#begin(messageOf(frame));
       this.#account.set(this.#splitter.waiting);
     } catch (error) {
       this.#fail(toConnectError(error));
@@ -162,6 +164,12 @@ export class AppendPipe {
     this.#finished = true;
     this.#ends.finished(this.#error);
   }
+}
+
+/** Returns the message of a frame. Throws ConnectError, as the general path does, if it is compressed. */
+function messageOf(frame: Buffer): Buffer {
+  if (frame[0] === 0) return frame.subarray(frameHeaderBytes);
+  throw new ConnectError("received compressed envelope, but do not know how to decompress", Code.Internal);
 }
 
 /** Reads a request that uses more than the common fields. Throws INVALID_ARGUMENT. */

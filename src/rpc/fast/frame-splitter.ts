@@ -1,34 +1,37 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { limits } from "../../core/limits.ts";
 import { frameHeaderBytes } from "./plain-answers.ts";
 
-/** Cuts a stream of uncompressed frames, which arrives in pieces of any size, into messages. */
+/** Cuts a stream of frames, which arrives in pieces of any size, into frames. */
 export class FrameSplitter {
+  readonly #messageBytesMax: number;
+  readonly #tooLong: () => ConnectError;
   #pieces: Buffer[] = [];
   #length = 0;
   /** How many bytes the next step needs; until they are there, pieces are only kept. */
   #needed = frameHeaderBytes;
 
-  /**
-   * Takes the next piece and yields the messages it completes, as views. Throws ConnectError, as the general path
-   * does, at a frame that is compressed or too large.
-   */
-  *push(piece: Buffer): Generator<Buffer, void> {
-    this.#pieces.push(piece);
+  /** A frame that announces a longer message is answered with the error that `tooLong` returns. */
+  constructor(messageBytesMax: number, tooLong: () => ConnectError) {
+    this.#messageBytesMax = messageBytesMax;
+    this.#tooLong = tooLong;
+  }
+
+  /** Takes the next piece and yields the frames it completes, with their headers, as views. */
+  *push(piece: Uint8Array): Generator<Buffer, void> {
+    this.#pieces.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
     this.#length += piece.length;
     if (this.#length < this.#needed) return;
-    let bytes = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces, this.#length);
+    let bytes = joined(this.#pieces, this.#length);
     this.#needed = frameHeaderBytes;
     while (bytes.length >= frameHeaderBytes) {
       const length = bytes.readUInt32BE(1);
-      if (length > limits.requestBytesMax) throw tooLarge(length);
-      if (bytes[0] !== 0) throw compressed();
+      if (length > this.#messageBytesMax) throw this.#tooLong();
       const end = frameHeaderBytes + length;
       if (bytes.length < end) {
         this.#needed = end;
         break;
       }
-      yield bytes.subarray(frameHeaderBytes, end);
+      yield bytes.subarray(0, end);
       bytes = bytes.subarray(end);
     }
     this.#pieces = bytes.length === 0 ? [] : [bytes];
@@ -46,13 +49,8 @@ export class FrameSplitter {
   }
 }
 
-function tooLarge(length: number): ConnectError {
-  return new ConnectError(
-    `message size ${length} is larger than configured readMaxBytes ${limits.requestBytesMax}`,
-    Code.ResourceExhausted,
-  );
-}
-
-function compressed(): ConnectError {
-  return new ConnectError("received compressed envelope, but do not know how to decompress", Code.Internal);
+/** The hot case is a piece that follows nothing; it is not copied. */
+function joined(pieces: readonly Buffer[], length: number): Buffer {
+  const [first] = pieces;
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, length);
 }

@@ -10,6 +10,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Compression, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { toConnectError } from "../connect-error.ts";
+import { FrameSplitter } from "../fast/frame-splitter.ts";
 import { frameHeaderBytes, framed } from "../fast/plain-answers.ts";
 import type { BodyAccount, BodyBudget } from "./body-budget.ts";
 import { compressionOf, decompress } from "./decompression.ts";
@@ -117,31 +118,14 @@ async function* checkedMessage(
 /** Passes a body on frame by frame. */
 async function* checkedFrames(body: AsyncIterable<Uint8Array>, reading: Reading): AsyncGenerator<Uint8Array> {
   const { method, account, bytesMax } = reading;
-  let pieces: Uint8Array[] = [];
-  let length = 0;
-  let needed = frameHeaderBytes;
+  const splitter = new FrameSplitter(bytesMax, () => messageTooLong(method.input, bytesMax));
   for await (const piece of body) {
     account.add(piece.length);
-    pieces.push(piece);
-    length += piece.length;
-    if (length < needed) continue;
-    let bytes = Buffer.concat(pieces, length);
-    needed = frameHeaderBytes;
-    while (bytes.length >= frameHeaderBytes) {
-      const end = frameHeaderBytes + bytes.readUInt32BE(1);
-      if (end > frameHeaderBytes + bytesMax) throw messageTooLong(method.input, bytesMax);
-      if (bytes.length < end) {
-        needed = end;
-        break;
-      }
-      yield await checkedFrame(bytes.subarray(0, end), reading);
-      bytes = bytes.subarray(end);
-    }
-    account.add(bytes.length - length);
-    pieces = bytes.length === 0 ? [] : [bytes];
-    length = bytes.length;
+    for (const frame of splitter.push(piece)) yield await checkedFrame(frame, reading);
+    // What was passed on, and what it was unpacked to, is no longer held here.
+    account.set(splitter.waiting);
   }
-  if (length > 0) throw new ConnectError("protocol error: incomplete envelope", Code.InvalidArgument);
+  splitter.end();
 }
 
 /** Frames with other flags than that of compression are left to the protocol. */
