@@ -73,11 +73,17 @@ async function appendBatch(
   return create(AppendBatchResponseSchema, { receipts: appended.map(receiptMessage), durability });
 }
 
+const appendStreamBounds = {
+  inFlightMax: limits.appendStreamInFlightMax,
+  weightMax: limits.appendStreamEntriesMax,
+  weigh: ({ entries }: AppendStreamRequest): number => entries.length,
+};
+
 function appendStream(
   ledger: Ledger,
   requests: AsyncIterable<AppendStreamRequest>,
 ): AsyncGenerator<AppendStreamResponse> {
-  return pipelined(requests, limits.appendStreamInFlightMax, async (request) => {
+  return pipelined(requests, appendStreamBounds, async (request) => {
     try {
       const value = await appendBatch(ledger, request);
       return create(AppendStreamResponseSchema, { result: { case: "appended", value } });

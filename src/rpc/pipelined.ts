@@ -1,13 +1,16 @@
 /**
- * Starts `work` for every input as it arrives, at most `inFlightMax` at a time, and yields the answers in the
- * order of the inputs. `work` must not reject.
+ * Starts `work` for every input as it arrives and yields the answers in the order of the inputs. While `inFlightMax`
+ * inputs, or inputs of `weightMax` together, are under way or wait for the consumer, no further one is read. `work` must
+ * not reject.
  */
 export async function* pipelined<In, Out>(
   inputs: AsyncIterable<In>,
-  inFlightMax: number,
+  bounds: { readonly inFlightMax: number; readonly weightMax: number; weigh(input: In): number },
   work: (input: In) => Promise<Out>,
 ): AsyncGenerator<Out> {
-  const answers: Promise<Out>[] = [];
+  const answers: { readonly answer: Promise<Out>; readonly weight: number }[] = [];
+  let weight = 0;
+  const isFull = (): boolean => answers.length >= bounds.inFlightMax || weight >= bounds.weightMax;
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
   let changed = (): void => {};
@@ -15,10 +18,11 @@ export async function* pipelined<In, Out>(
   const reading = (async () => {
     try {
       for await (const input of inputs) {
-        answers.push(work(input));
+        const one = { answer: work(input), weight: bounds.weigh(input) };
+        answers.push(one);
+        weight += one.weight;
         changed();
-        while (answers.length >= inFlightMax && !stopped)
-          await new Promise<void>((resolve) => (roomMade = resolve));
+        while (isFull() && !stopped) await new Promise<void>((resolve) => (roomMade = resolve));
         if (stopped) return;
       }
     } catch (error) {
@@ -33,8 +37,9 @@ export async function* pipelined<In, Out>(
     for (;;) {
       const next = answers.shift();
       if (next !== undefined) {
+        weight -= next.weight;
         roomMade();
-        yield await next;
+        yield await next.answer;
       } else if (ended) {
         break;
       } else {

@@ -28,12 +28,6 @@ export interface RouterParts {
   readonly budget: BodyBudget;
 }
 
-/** As by default, but bytes that are not UTF-8 are refused, not replaced. */
-const strictJson = {
-  ignoreUnknownFields: true,
-  textDecoder: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }),
-};
-
 const services = [ContextService, LedgerService, Health, ReflectionV1, ReflectionV1Alpha];
 
 /**
@@ -44,9 +38,8 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
   const router = createConnectRouter({
     acceptCompression: [...compressions],
     compressMinBytes: compressBytesMin,
-    // Bodies are bounded by method before they come here.
+    // Bodies are bounded by method, and JSON is known to be UTF-8, before they come here.
     readMaxBytes: limits.loadRequestBytesMax,
-    jsonOptions: strictJson,
     interceptors: [observeCalls(parts.metrics)],
     shutdownSignal: parts.shutdown.over,
   });
