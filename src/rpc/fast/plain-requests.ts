@@ -30,47 +30,33 @@ export interface PlainWatch {
 }
 
 const empty = new Uint8Array(0);
-const none: readonly (readonly [string, string])[] = [];
+
+/** The fields of an entry while they are read. */
+interface EntryFields {
+  key: string;
+  payload: Uint8Array;
+  metadata: [string, string][];
+  receivedLamport: bigint;
+  idempotencyKey: string;
+}
+
+const emptyEntry = { key: "", payload: empty, receivedLamport: 0n, idempotencyKey: "" };
 
 /** Reads a converge.context.v1.AppendRequest without proof and min_copies. */
 export function readAppend(bytes: Uint8Array): PlainAppend | undefined {
-  let contextId = "";
-  let key = "";
-  let payload: Uint8Array = empty;
-  let metadata: [string, string][] | undefined;
-  let receivedLamport = 0n;
-  let idempotencyKey = "";
+  const append = { contextId: "", ...emptyEntry, metadata: [] };
   try {
     const reader = new RequestReader(bytes);
     while (!reader.done) {
-      switch (reader.tag()) {
-        case 0x0a:
-          contextId = reader.text();
-          break;
-        case 0x12:
-          key = reader.text();
-          break;
-        case 0x1a:
-          payload = reader.bytes();
-          break;
-        case 0x22:
-          metadata ??= [];
-          addPair(metadata, reader.message());
-          break;
-        case 0x28:
-          receivedLamport = reader.uint64();
-          break;
-        case 0x32:
-          idempotencyKey = reader.text();
-          break;
-        default:
-          return undefined;
-      }
+      const tag = reader.tag();
+      if (tag === 0x0a) append.contextId = reader.text();
+      // The fields of an entry follow context_id: their numbers are one higher than in NewEntry.
+      else if (!readEntryField(append, tag - 8, reader)) return undefined;
     }
   } catch {
     return undefined;
   }
-  return { contextId, key, payload, metadata: metadata ?? none, receivedLamport, idempotencyKey };
+  return append;
 }
 
 /** Reads a converge.ledger.v1.AppendBatchRequest or AppendStreamRequest, which have the same fields. */
@@ -103,34 +89,34 @@ export function readBatch(bytes: Uint8Array): PlainBatch | undefined {
 }
 
 function readNewEntry(reader: RequestReader): AppendInput {
-  let key = "";
-  let payload: Uint8Array = empty;
-  let metadata: [string, string][] | undefined;
-  let receivedLamport = 0n;
-  let idempotencyKey = "";
+  const entry = { ...emptyEntry, metadata: [] };
   while (!reader.done) {
-    switch (reader.tag()) {
-      case 0x0a:
-        key = reader.text();
-        break;
-      case 0x12:
-        payload = reader.bytes();
-        break;
-      case 0x1a:
-        metadata ??= [];
-        addPair(metadata, reader.message());
-        break;
-      case 0x20:
-        receivedLamport = reader.uint64();
-        break;
-      case 0x2a:
-        idempotencyKey = reader.text();
-        break;
-      default:
-        throw new RangeError("not a plain entry");
-    }
+    if (!readEntryField(entry, reader.tag(), reader)) throw new RangeError("not a plain entry");
   }
-  return { key, payload, metadata: metadata ?? none, receivedLamport, idempotencyKey };
+  return entry;
+}
+
+/** Reads one field of an entry, by its tag in converge.ledger.v1.NewEntry; returns false if there is no such. */
+function readEntryField(entry: EntryFields, tag: number, reader: RequestReader): boolean {
+  switch (tag) {
+    case 0x0a:
+      entry.key = reader.text();
+      return true;
+    case 0x12:
+      entry.payload = reader.bytes();
+      return true;
+    case 0x1a:
+      addPair(entry.metadata, reader.message());
+      return true;
+    case 0x20:
+      entry.receivedLamport = reader.uint64();
+      return true;
+    case 0x2a:
+      entry.idempotencyKey = reader.text();
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Reads a converge.context.v1.GetRequest. */
