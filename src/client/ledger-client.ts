@@ -80,6 +80,7 @@ export interface LoadOptions extends CallOptions {
   readonly failIfExists?: boolean;
   /** `<entries>:<root in hexadecimal>`: refuse any other snapshot. */
   readonly expectedRoot?: string;
+  /** Accept a version 1 snapshot of the first implementation, which carries no root. */
   readonly allowUnverified?: boolean;
 }
 

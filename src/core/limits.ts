@@ -30,7 +30,7 @@ export const limits = {
   lamportJumpMax: 2n ** 40n,
   timeNsMax: 2n ** 63n - 1n,
 
-  /** Answer of one Get, and of one Snapshot or Load message. */
+  /** Answer of one Get, of one Snapshot or Load message, and a snapshot of the first implementation, packed or not. */
   answerBytesMax: 64 * MiB,
   listContextsMax: 1000,
   listContextsDefault: 100,
@@ -46,6 +46,8 @@ export const limits = {
   snapshotTurnEntries: 512,
   /** Bytes of one SnapshotStream chunk. */
   snapshotChunkBytes: 256 * KiB,
+  /** Loads at the same time of snapshots of the first implementation, each of which is held whole. */
+  firstSnapshotLoadsMax: 2,
   /** Bytes of one LoadStream chunk that are accepted. */
   loadChunkBytesMax: 4 * MiB,
 

@@ -8,6 +8,7 @@ import { type Cursor, parseResumeToken, sequenceCursor } from "../core/cursor.ts
 import { assert } from "../core/assert.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
+import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";
 import {
   type AppendInput,
@@ -40,6 +41,7 @@ export interface LedgerParts {
   readonly random: Random;
   readonly hasher: Hasher;
   readonly zstd: Zstd;
+  readonly inflate: Inflate;
   readonly observer: LedgerObserver;
 }
 
@@ -83,7 +85,7 @@ export class Ledger {
   readonly #loader: Loader;
 
   constructor(parts: LedgerParts) {
-    const { store, clock, hasher, zstd, observer } = parts;
+    const { store, clock, hasher, zstd, inflate, observer } = parts;
     const origin: Origin = { clock, hasher, ids: new IdSource(parts.random), newLog: () => store.newLog() };
     this.#store = store;
     this.#contexts = new ContextTable(store);
@@ -107,6 +109,7 @@ export class Ledger {
       clock,
       hasher,
       zstd,
+      inflate,
     });
   }
 

@@ -12,16 +12,18 @@ import { encodeResumeToken } from "../core/cursor.ts";
 import { copiedId } from "../core/entry-id.ts";
 import { decodeEntry } from "../core/entry-wire.ts";
 import { contentHash, type Entry, recordBytes } from "../core/entry.ts";
-import { LedgerError, quote } from "../core/errors.ts";
+import { quote } from "../core/errors.ts";
 import type { Hash, Hasher } from "../core/hasher.ts";
+import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";
 import type { SnapshotEntry } from "../core/snapshot/block-reader.ts";
 import { checkExpectedRoot, parseExpectedRoot } from "../core/snapshot/expected-root.ts";
+import { createLoadReader, type LoadReader } from "../core/snapshot/load-reader.ts";
 import { oversizedSnapshot } from "../core/snapshot/snapshot-error.ts";
-import { createSnapshotReader } from "../core/snapshot/snapshot-reader.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextState } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
+import { alreadyExists, differs, headMoved, tooManyHeld } from "./load-refusal.ts";
 import type { Clock, Head, Store, Zstd } from "./ports.ts";
 import { StoreError } from "./ports.ts";
 import { PublishUnit } from "./publish-unit.ts";
@@ -34,6 +36,8 @@ export interface LoadInput {
   readonly failIfExists: boolean;
   /** `<entries>:<hexadecimal root>` of either tree profile; empty means none. */
   readonly expectedRoot: string;
+  /** Accept a version 1 snapshot, which has no root. */
+  readonly allowUnverified: boolean;
 }
 
 export interface LoadResult {
@@ -42,6 +46,8 @@ export interface LoadResult {
   /** Entries that were not there before. */
   readonly entriesAdded: number;
   readonly latestSequence: number;
+  /** True if the snapshot had no root that its entries could be compared with. */
+  readonly unverified: boolean;
   /** The cursor after the newest entry. */
   readonly resumeToken: Uint8Array;
 }
@@ -54,10 +60,13 @@ export interface LoaderParts {
   readonly clock: Clock;
   readonly hasher: Hasher;
   readonly zstd: Zstd;
+  readonly inflate: Inflate;
 }
 
 export class Loader {
   readonly #parts: LoaderParts;
+  /** Loads whose snapshots are held in memory. */
+  readonly #holders = new Set<Load>();
 
   constructor(parts: LoaderParts) {
     this.#parts = parts;
@@ -68,14 +77,21 @@ export class Loader {
     try {
       const state = await this.#parts.contexts.load(input.contextId);
       state.pins += 1;
+      const load = new Load(this.#parts, state, input, () => this.#hold(load));
       try {
-        return await new Load(this.#parts, state, input).run(chunks);
+        return await load.run(chunks);
       } finally {
+        this.#holders.delete(load);
         state.pins -= 1;
       }
     } catch (error) {
       throw error instanceof StoreError ? fromStoreError(error) : error;
     }
+  }
+
+  #hold(load: Load): void {
+    if (!this.#holders.has(load) && this.#holders.size >= limits.firstSnapshotLoadsMax) throw tooManyHeld();
+    this.#holders.add(load);
   }
 }
 
@@ -86,34 +102,49 @@ class Load {
   readonly #input: LoadInput;
   /** What the context held when the load began. */
   readonly #base: Head | undefined;
+  /** Throws if no more snapshots may be held in memory. */
+  readonly #hold: () => void;
   #staging: Staging | undefined;
   #differsAt: number | undefined;
 
-  constructor(parts: LoaderParts, state: ContextState, input: LoadInput) {
+  constructor(parts: LoaderParts, state: ContextState, input: LoadInput, hold: () => void) {
     this.#parts = parts;
     this.#state = state;
     this.#input = input;
     this.#base = state.head;
+    this.#hold = hold;
   }
 
   async run(chunks: AsyncIterable<Uint8Array>): Promise<LoadResult> {
-    const { clock, hasher, zstd } = this.#parts;
-    const expected =
-      this.#input.expectedRoot === "" ? undefined : parseExpectedRoot(this.#input.expectedRoot);
-    const reader = createSnapshotReader({ hasher, zstd });
+    const { hasher, zstd, inflate } = this.#parts;
+    const { expectedRoot, allowUnverified } = this.#input;
+    const expected = expectedRoot === "" ? undefined : parseExpectedRoot(expectedRoot);
+    const reader = createLoadReader({ hasher, zstd, inflate, allowUnverified });
     try {
       for await (const chunk of chunks) {
-        for (const entries of reader.push(chunk)) {
-          await this.#take(entries, reader.header?.contextId ?? "");
-          await clock.yield();
-        }
+        await this.#takeAll(reader.push(chunk), reader);
+        if (reader.isHeld) this.#hold();
       }
-      const summary = reader.finish();
+      const summary = await this.#takeAll(reader.finish(), reader);
       if (expected !== undefined) checkExpectedRoot(expected, summary);
       const added = await this.#publish();
-      return { entriesRestored: summary.count, entriesAdded: added, ...(await this.#newest()) };
+      const { count, unverified } = summary;
+      return { entriesRestored: count, entriesAdded: added, unverified, ...(await this.#newest()) };
     } finally {
       this.#staging?.discardUnlessPublished();
+    }
+  }
+
+  /** Takes every batch, giving others a turn after each, and returns what the reader returns in the end. */
+  async #takeAll<Result>(
+    batches: Generator<readonly SnapshotEntry[], Result, undefined>,
+    reader: LoadReader,
+  ): Promise<Result> {
+    for (;;) {
+      const next = batches.next();
+      if (next.done === true) return next.value;
+      await this.#take(next.value, reader.contextId);
+      await this.#parts.clock.yield();
     }
   }
 
@@ -225,38 +256,4 @@ class Load {
     });
     return { latestSequence, resumeToken: encodeResumeToken(latestSequence, entry?.contentHash) };
   }
-}
-
-function alreadyExists(contextId: string, latest: number): LedgerError {
-  return new LedgerError("ALREADY_EXISTS", `context ${quote(contextId)} has ${latest} entries`, {
-    reason: "CONTEXT_EXISTS",
-    field: "fail_if_exists",
-    value: contextId,
-    sequence: latest,
-    remedy: "load into another context_id, or leave fail_if_exists unset",
-  });
-}
-
-function differs(contextId: string, sequence: number): LedgerError {
-  return new LedgerError(
-    "FAILED_PRECONDITION",
-    `context ${quote(contextId)} has another entry at sequence ${sequence} than the snapshot`,
-    {
-      reason: "HISTORY_DIFFERS",
-      field: "snapshot",
-      value: sequence,
-      sequence,
-      remedy: "load into another context_id",
-    },
-  );
-}
-
-function headMoved(contextId: string): LedgerError {
-  return new LedgerError("ABORTED", `context ${quote(contextId)} has changed while the snapshot was loaded`, {
-    reason: "HEAD_MOVED",
-    field: "context_id",
-    value: contextId,
-    remedy: "load again",
-    retryAfterMs: 100,
-  });
 }

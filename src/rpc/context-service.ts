@@ -12,7 +12,7 @@ import type { Ledger, WatchRequest } from "../ledger/ledger.ts";
 import { watchCursor } from "../ledger/ledger.ts";
 import { controlEvent } from "./control-event.ts";
 import { takesControlEvents } from "./fast/plain-watch.ts";
-import { appendInput, durability, entryMessage, refuseProofs } from "./messages.ts";
+import { appendInput, durability, entryMessage, loadMessage, refuseProofs } from "./messages.ts";
 import { snapshotMetadata } from "./snapshot-metadata.ts";
 import { type WatchItem, watchStream } from "./watch-stream.ts";
 
@@ -50,15 +50,10 @@ export function createContextService(ledger: Ledger): ServiceImpl<typeof Context
       throw new LedgerError("INTERNAL", "a snapshot had no end", { reason: "INTERNAL" });
     },
 
-    async load({ contextId, snapshot, failIfExists, expectedRoot }) {
+    async load(request) {
+      const { snapshot } = request;
       if (snapshot.length > limits.answerBytesMax) throw loadTooLarge(snapshot.length);
-      const result = await ledger.load({ contextId, failIfExists, expectedRoot }, oneChunk(snapshot));
-      return {
-        entriesRestored: BigInt(result.entriesRestored),
-        entriesAdded: BigInt(result.entriesAdded),
-        latestSequence: BigInt(result.latestSequence),
-        resumeToken: result.resumeToken,
-      };
+      return loadMessage(await ledger.load(request, oneChunk(snapshot)));
     },
 
     async *watch(request, context) {

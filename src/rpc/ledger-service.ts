@@ -13,7 +13,14 @@ import {
   type LoadStreamRequest,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { appendInput, contextInfoMessage, durability, receiptMessage, streamError } from "./messages.ts";
+import {
+  appendInput,
+  contextInfoMessage,
+  durability,
+  loadMessage,
+  receiptMessage,
+  streamError,
+} from "./messages.ts";
 import { pipelined } from "./pipelined.ts";
 import { snapshotMetadata } from "./snapshot-metadata.ts";
 
@@ -45,13 +52,7 @@ export function createLedgerService(ledger: Ledger): ServiceImpl<typeof LedgerSe
       const first = await iterator.next();
       const options = first.done === true ? undefined : first.value.options;
       if (first.done === true || options === undefined) throw optionsMissing();
-      const result = await ledger.load(options, chunksOf(first.value, iterator));
-      return {
-        entriesRestored: BigInt(result.entriesRestored),
-        entriesAdded: BigInt(result.entriesAdded),
-        latestSequence: BigInt(result.latestSequence),
-        resumeToken: result.resumeToken,
-      };
+      return loadMessage(await ledger.load(options, chunksOf(first.value, iterator)));
     },
 
     async listContexts(request) {

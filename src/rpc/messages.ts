@@ -4,12 +4,17 @@
  * @module
  */
 
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { contentHashFieldBytes, writeContentHashField } from "../core/entry-wire.ts";
 import { LedgerError } from "../core/errors.ts";
 import type { AppendInput } from "../core/validate.ts";
-import { type AppendRequest, type Entry, EntrySchema } from "../gen/converge/context/v1/context_pb.ts";
+import {
+  type AppendRequest,
+  type Entry,
+  EntrySchema,
+  type LoadResponseSchema,
+} from "../gen/converge/context/v1/context_pb.ts";
 import {
   type AppendStreamResponse,
   AppendStreamResponseSchema,
@@ -22,6 +27,7 @@ import {
 import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
 import type { Appended } from "../ledger/append-unit.ts";
 import type { ContextInfo } from "../ledger/ledger.ts";
+import type { LoadResult } from "../ledger/loader.ts";
 import type { StoredEntry } from "../ledger/ports.ts";
 import { toConnectError } from "./connect-error.ts";
 
@@ -61,6 +67,19 @@ export function receiptMessage({
 export function appendInput(message: AppendRequest | NewEntry): AppendInput {
   const { key, payload, metadata, receivedLamport, idempotencyKey } = message;
   return { key, payload, metadata: Object.entries(metadata), receivedLamport, idempotencyKey };
+}
+
+/** Returns the fields of a LoadResponse, or LoadStreamResponse. */
+export function loadMessage(
+  result: LoadResult,
+): Omit<MessageInitShape<typeof LoadResponseSchema>, "$typeName"> {
+  return {
+    entriesRestored: BigInt(result.entriesRestored),
+    entriesAdded: BigInt(result.entriesAdded),
+    latestSequence: BigInt(result.latestSequence),
+    unverified: result.unverified,
+    resumeToken: result.resumeToken,
+  };
 }
 
 /** Returns the answer to one refused request of an AppendStream. */

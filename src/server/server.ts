@@ -13,6 +13,7 @@ import { watchProcess } from "../node/process-reading.ts";
 import { ReplaceableStore } from "../node/replaceable-store.ts";
 import { createSystemClock } from "../node/system-clock.ts";
 import { systemRandom } from "../node/system-random.ts";
+import { inflate } from "../node/inflate.ts";
 import { createZstd } from "../node/zstd.ts";
 import { startGrpcListener } from "../rpc/grpc/listener.ts";
 import { startHttpListener } from "../rpc/http/listener.ts";
@@ -76,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     random: systemRandom,
     hasher: await loadHasher(),
     zstd: createZstd(),
+    inflate,
     observer: metrics,
   });
   const readiness = new TreeReadiness(

@@ -212,6 +212,28 @@ describe("load", () => {
     expect(err).toStartWith("error: no ledger answers at http://127.0.0.1:1 ");
   });
 
+  test("takes a version 1 snapshot only with --allow-unverified, and says that it is not verified", async () => {
+    const vectors = `${import.meta.dir}/../vectors/first-implementation/snapshots`;
+    const old = `${vectors}/corrupt/v1_snapshot.bin`;
+    const refused = await cli(["load", "ten-ctx", old]);
+    expect(refused).toMatchObject({ code: 1, out: "" });
+    expect(refused.err).toContain("Snapshot is version 1, which has no root");
+    expect((await cli(["load", "v1 text", old, "--allow-unverified"])).out).toBe(
+      "10 entries in the snapshot, 10 added, newest sequence 10, not verified: the snapshot carries no root\n",
+    );
+    const { out } = await cli(["load", "v1 json", old, "--allow-unverified", "--json"]);
+    expect(JSON.parse(out)).toMatchObject({ entriesAdded: "10", unverified: true });
+  });
+
+  test("verifies a version 2 snapshot, also with --allow-unverified", async () => {
+    const vectors = `${import.meta.dir}/../vectors/first-implementation/snapshots`;
+    expect((await cli(["load", "v2", `${vectors}/ten_metadata.bin`, "--allow-unverified"])).out).toBe(
+      "10 entries in the snapshot, 10 added, newest sequence 10\n",
+    );
+    const wrong = await cli(["load", "v2 wrong", `${vectors}/corrupt/wrong_root.bin`, "--allow-unverified"]);
+    expect(wrong).toMatchObject({ code: 1, out: "" });
+  });
+
   test("counts one entry as one", async () => {
     await save("one");
     expect((await cli(["load", "one", `${folder}/one`])).out).toBe(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { limits } from "../../src/core/limits.ts";
+import { loadSnapshot } from "../support/ledger-snapshot.ts";
 import {
   append,
   appendBatch,
@@ -323,7 +324,7 @@ describe("the bounds of other calls", () => {
     ["describe() of no context", () => ledger.describe(""), { reason: "CONTEXT_ID_MISSING" }],
     [
       "load() into no context",
-      () => ledger.load({ contextId: "", failIfExists: false, expectedRoot: "" }, (async function* () {})()),
+      () => loadSnapshot(ledger, "", new Uint8Array(0)),
       { reason: "CONTEXT_ID_MISSING" },
     ],
     [

@@ -16,8 +16,11 @@ export function loadSnapshot(
   snapshot: Uint8Array,
   options: Partial<LoadInput> & { pieceBytes?: number } = {},
 ): Promise<LoadResult> {
-  const { failIfExists = false, expectedRoot = "", pieceBytes = 65_536 } = options;
-  return ledger.load({ contextId, failIfExists, expectedRoot }, pieces(snapshot, pieceBytes));
+  const { failIfExists = false, expectedRoot = "", allowUnverified = false, pieceBytes = 65_536 } = options;
+  return ledger.load(
+    { contextId, failIfExists, expectedRoot, allowUnverified },
+    pieces(snapshot, pieceBytes),
+  );
 }
 
 /** Yields bytes in pieces. */

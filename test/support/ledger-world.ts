@@ -6,6 +6,7 @@ import { loadHasher } from "../../src/hash/load-hasher.ts";
 import type { Appended } from "../../src/ledger/append-unit.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import type { Random, StoredEntry } from "../../src/ledger/ports.ts";
+import { inflate } from "../../src/node/inflate.ts";
 import { createZstd } from "../../src/node/zstd.ts";
 import type { GetResult } from "../../src/ledger/reader.ts";
 import { LedgerClock } from "./ledger-clock.ts";
@@ -32,7 +33,15 @@ export function ledgerWorld(
   const measured: { entries: number; bytes: number }[] = [];
   const observer = { commit: (commit: { entries: number; bytes: number }) => void measured.push(commit) };
   return {
-    ledger: new Ledger({ store, clock, random: parts.random ?? sharedRandom, hasher, zstd, observer }),
+    ledger: new Ledger({
+      store,
+      clock,
+      random: parts.random ?? sharedRandom,
+      hasher,
+      zstd,
+      inflate,
+      observer,
+    }),
     store,
     clock,
     measured,

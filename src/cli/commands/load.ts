@@ -14,6 +14,7 @@ const examples = `
 Examples:
   converge-ledger load copy demo.cls --fail-if-exists
   converge-ledger load demo demo.cls --expect-root 12:9f86d0...
+  converge-ledger load demo version1.bin --allow-unverified
   ssh backup 'cat demo.cls' | converge-ledger load demo -`;
 
 /** `load CTX FILE`: restores a snapshot. */
@@ -24,7 +25,7 @@ export function loadCommand(io: CliIo): Command {
     .argument("<FILE>", "the snapshot; - is standard input")
     .option("--fail-if-exists", "refuse if the context has entries")
     .option("--expect-root <ENTRIES:ROOT>", "refuse any other snapshot", rootText)
-    .option("--allow-unverified", "accept a snapshot of the first format, which carries no root");
+    .option("--allow-unverified", "accept a version 1 snapshot, which carries no root");
   addServerOptions(command).addHelpText("after", examples);
   return command.action(async (context: string, file: string, options: LoadOptions) => {
     const { loadSnapshot } = await import("../run/load-snapshot.ts");

@@ -1,4 +1,5 @@
 import { type ErrorFacts, LedgerError } from "../errors.ts";
+import { limits } from "../limits.ts";
 
 /** Returns the error for a snapshot that breaks a rule of its format; `fault` says which and where. */
 export function damagedSnapshot(fault: string, options?: ErrorOptions): LedgerError {
@@ -18,14 +19,61 @@ export function truncatedSnapshot(bytes: number, part: string): LedgerError {
   });
 }
 
-/** Returns the error for a snapshot of another version than 3; `version` says which. */
+/** Returns the error for a snapshot of an unknown version; `version` says which. */
 export function unsupportedSnapshot(version: string): LedgerError {
-  return snapshotError(`Snapshot is ${version}, and only version 3 can be loaded`, {
+  return snapshotError(`Snapshot is ${version}, and only versions 1 to 3 can be loaded`, {
     reason: "SNAPSHOT_VERSION_UNSUPPORTED",
     value: version,
     limit: 3,
     remedy: "take the snapshot with a server that writes version 3",
   });
+}
+
+/** Returns the error for an Erlang external term that says it is a snapshot of another version than 1 or 2. */
+export function unsupportedFirstSnapshot(version: bigint): LedgerError {
+  return snapshotError(
+    `Snapshot is an Erlang external term of version ${version}, and only versions 1 and 2 can be loaded`,
+    {
+      reason: "SNAPSHOT_VERSION_UNSUPPORTED",
+      value: version,
+      limit: 2,
+      remedy: "take the snapshot with a server that writes version 3",
+    },
+  );
+}
+
+/** Returns the error for a version 2 snapshot without a root. */
+export function rootMissing(): LedgerError {
+  return snapshotError(
+    "Snapshot is version 2 and has no merkle_root: nothing shows that its entries are right",
+    {
+      reason: "SNAPSHOT_ROOT_MISSING",
+      remedy: "do not trust this snapshot; take or transfer it again",
+    },
+  );
+}
+
+/** Returns the error for a version 1 snapshot that the caller did not say may be loaded as it is. */
+export function unverifiedSnapshot(): LedgerError {
+  return snapshotError("Snapshot is version 1, which has no root: nothing shows that its entries are right", {
+    reason: "SNAPSHOT_UNVERIFIED",
+    field: "allow_unverified",
+    value: 1,
+    remedy: "set allow_unverified if you trust where it comes from",
+  });
+}
+
+/** Returns the error for a snapshot of version 1 or 2 that is too large to be held in memory. */
+export function oversizedFirstSnapshot(what: "packed" | "unpacked", value: number): LedgerError {
+  return snapshotError(
+    `Snapshot is version 1 or 2 and has at least ${value} bytes ${what}, at most ${limits.answerBytesMax} are allowed`,
+    {
+      reason: "SNAPSHOT_LIMIT",
+      value,
+      limit: limits.answerBytesMax,
+      remedy: "read the entries with the first implementation and append them here",
+    },
+  );
 }
 
 /** Returns the error for an entry that is larger than any entry may be. */

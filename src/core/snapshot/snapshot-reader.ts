@@ -5,7 +5,6 @@ import { limits } from "../limits.ts";
 import { decodeUtf8 } from "../utf8.ts";
 import type { Zstd } from "../zstd.ts";
 import { BlockReader, type SnapshotEntry } from "./block-reader.ts";
-import { erlangTermTag, firstImplementationSnapshot } from "./first-implementation.ts";
 import { PieceBuffer } from "./piece-buffer.ts";
 import { sameBytes } from "./same-bytes.ts";
 import { createSeenIds, type SeenIds } from "./seen-ids.ts";
@@ -82,9 +81,6 @@ class StreamReader implements SnapshotReader {
   *push(chunk: Uint8Array): Generator<readonly SnapshotEntry[], void, undefined> {
     assert(this.#isOpen, "a snapshot reader is not used after it failed or before the last chunk was read");
     this.#isOpen = false;
-    if (this.#parser.offset === 0 && this.#pieces.waiting === 0 && chunk[0] === erlangTermTag) {
-      throw firstImplementationSnapshot(chunk);
-    }
     this.#pieces.put(chunk);
     while (!this.#request.done) {
       const wanted = this.#request.value;

@@ -26,10 +26,13 @@ export class SnapshotTally {
     return this.#lamport;
   }
 
-  add(contextId: string, entry: Entry, contentHash: Hash): void {
+  /** Returns the entry's leaf in the seed profile. */
+  add(contextId: string, entry: Entry, contentHash: Hash): Hash {
+    const leaf = legacyLeaf(contextId, entry, this.#hasher);
     this.#log.push(contentHash);
-    this.#seed.push(legacyLeaf(contextId, entry, this.#hasher));
+    this.#seed.push(leaf);
     if (entry.lamport > this.#lamport) this.#lamport = entry.lamport;
+    return leaf;
   }
 
   root(): Hash {

@@ -36,9 +36,13 @@ describe("createSnapshotReader() refuses a header", () => {
     [
       "of a later magic",
       Buffer.from("CLSNAP4\n____"),
-      "VERSION_UNSUPPORTED: Snapshot is version 4, and only version 3",
+      "VERSION_UNSUPPORTED: Snapshot is version 4, and only versions 1 to 3 can be loaded",
     ],
-    ["of version 4", joined(magic, u32(4)), "VERSION_UNSUPPORTED: Snapshot is version 4, and only version 3"],
+    [
+      "of version 4",
+      joined(magic, u32(4)),
+      "VERSION_UNSUPPORTED: Snapshot is version 4, and only versions 1 to 3 can be loaded",
+    ],
     ["of version 0", joined(magic, u32(0)), "VERSION_UNSUPPORTED: Snapshot is version 0"],
     ["without context id", joined(magic, u32(3), text("")), "its context id has 0 bytes, not 1 to 1024"],
     ["with a context id of 1,025 bytes", joined(magic, u32(3), u32(1025)), "its context id has 1025 bytes"],

@@ -467,7 +467,8 @@ export type LoadRequest = Message<"converge.context.v1.LoadRequest"> & {
   contextId: string;
 
   /**
-   * At most 64 MiB; larger ones go through converge.ledger.v1.LedgerService/LoadStream.
+   * Version 3, or 1 or 2 of the first implementation. At most 64 MiB; larger ones of version 3 go
+   * through converge.ledger.v1.LedgerService/LoadStream.
    *
    * @generated from field: bytes snapshot = 2;
    */
@@ -488,7 +489,8 @@ export type LoadRequest = Message<"converge.context.v1.LoadRequest"> & {
   expectedRoot: string;
 
   /**
-   * Accept a snapshot whose format carries no root. Version 3 always carries one.
+   * Accept a snapshot of version 1, which carries no root. Versions 2 and 3 always carry one, and are
+   * verified whatever this says.
    *
    * @generated from field: bool allow_unverified = 5;
    */

@@ -311,7 +311,8 @@ export type LoadStreamRequest = Message<"converge.ledger.v1.LoadStreamRequest"> 
   options?: LoadOptions | undefined;
 
   /**
-   * Bytes of the snapshot, in order.
+   * Bytes of the snapshot, in order. Version 3 may be of any size; versions 1 and 2 are held whole
+   * and may have 64 MiB, as they come and unpacked.
    *
    * @generated from field: bytes chunk = 2;
    */
