@@ -11,7 +11,8 @@
 import { mkdir, rename } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { projectRoot } from "./steps/project.ts";
+import { bun, projectRoot } from "./steps/project.ts";
+import { mustRun } from "./steps/run.ts";
 import { readStamp, type Stamp } from "./steps/stamp.ts";
 
 const dist = `${projectRoot}/dist`;
@@ -32,6 +33,7 @@ if (import.meta.main) await main();
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ args: Bun.argv.slice(2), options: { target: { type: "string" } } });
+  await mustRun([bun, "scripts/wasm.ts"]);
   const stamp = await readStamp();
   await mkdir(dist, { recursive: true });
   if (values.target === undefined) return await buildHere(stamp);

@@ -6,6 +6,10 @@
  */
 
 import { checks } from "./steps/checks.ts";
+import { bun } from "./steps/project.ts";
+import { mustRun } from "./steps/run.ts";
+
+await mustRun([bun, "scripts/wasm.ts"]);
 
 const results = await Promise.all(
   checks.map(async ({ name, findings }) => ({ name, found: await findings() })),

@@ -14,9 +14,15 @@ interface Peer {
 }
 
 const peers: readonly Peer[] = [
+  { debianPackage: "chromium", probe: ["chromium", "--version"] },
   { debianPackage: "curl", probe: ["curl", "--version"] },
   { debianPackage: "etcd-server", probe: ["etcd", "--version"] },
   { debianPackage: "gcc", probe: ["gcc", "--version"] },
+  { debianPackage: "golang-go", probe: ["go", "version"] },
+  {
+    debianPackage: "golang-golang-x-mod-dev",
+    probe: ["test", "-f", "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go"],
+  },
   { debianPackage: "nats-server", probe: ["nats-server", "--version"] },
   { debianPackage: "nghttp2-client", probe: ["h2load", "--version"] },
   { debianPackage: "python3-grpcio", probe: ["/usr/bin/python3", "-c", "import grpc"] },

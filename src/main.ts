@@ -7,8 +7,10 @@
 import { runCli } from "./cli/cli.ts";
 import { buildInfo } from "./cli/build-info.ts";
 import { processIo } from "./cli/process-io.ts";
+import type { Tools } from "./cli/tools.ts";
 import type { Resolved, ServerConfig } from "./config.ts";
 import { formatHostPort } from "./config.ts";
+import type { Hasher } from "./core/hasher.ts";
 import type { Log } from "./core/log.ts";
 import { lineOutput } from "./node/line-output.ts";
 import { createLog, logStyle } from "./node/log.ts";
@@ -17,7 +19,28 @@ import { StoreOpenError } from "./store/open-error.ts";
 import { openSqliteStore, type SqliteStore } from "./store/sqlite-store.ts";
 
 // A full pipe on stderr that nobody reads would keep the event loop alive for ever: the process ends by itself.
-process.exit(await runCli(process.argv.slice(2), processIo(process), serve));
+process.exit(await runCli(process.argv.slice(2), processIo(process), tools()));
+
+/** What commands use of the rest of the program. Loaded when it is used: most commands need none of it. */
+function tools(): Tools {
+  const loadHasher = async (): Promise<Hasher> => await (await import("./hash/load-hasher.ts")).loadHasher();
+  return {
+    serve,
+    loadHasher,
+    async *verifyData(directory) {
+      const { verifyData } = await import("./server/offline/verify-data.ts");
+      yield* verifyData(directory, await loadHasher());
+    },
+    async changeKeys(config, change) {
+      const { changeKeys } = await import("./server/offline/node-key-tools.ts");
+      return await changeKeys(config, change, await loadHasher());
+    },
+    async storedKeys(config, contextId) {
+      const { storedKeys } = await import("./server/offline/node-key-tools.ts");
+      return await storedKeys(config, contextId, await loadHasher());
+    },
+  };
+}
 
 /** Runs a server until a signal or a part that keeps failing ends it. */
 async function serve({ config, warnings }: Resolved<"server">): Promise<number> {

@@ -16,9 +16,12 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Line, verdictOf } from "./line.ts";
 import { appendConnect, appendGrpc } from "./rows/append.ts";
+import { appendWithProof } from "./rows/append-with-proof.ts";
+import { appendWithTrees } from "./rows/append-with-trees.ts";
 import { appendStream } from "./rows/append-stream.ts";
 import { getTail } from "./rows/get-tail.ts";
 import { memory } from "./rows/memory.ts";
+import { proofs } from "./rows/proofs.ts";
 import { readWhileAppend } from "./rows/read-while-append.ts";
 import { ready } from "./rows/ready.ts";
 import { sequential } from "./rows/sequential.ts";
@@ -39,6 +42,9 @@ const rows: readonly Row[] = [
   watch,
   memory,
   ready,
+  appendWithTrees,
+  appendWithProof,
+  proofs,
 ];
 
 const help = `bun scripts/bench/main.ts [options] [row...]
@@ -46,6 +52,7 @@ const help = `bun scripts/bench/main.ts [options] [row...]
 rows: ${rows.map(({ name }) => name).join(" ")}
 
   --server COMMAND   starts the server; default dist/converge-ledger, from source: "bun src/main.ts"
+  --other COMMAND    starts an earlier server without trees, to compare appends with
   --dir PATH         where data is written; default the system's directory for temporary files
   --rounds N         repetitions of each pair of measurements; default 3
   --seconds N        length of one measurement; default 2
@@ -60,6 +67,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       server: { type: "string", default: join(import.meta.dir, "../../dist/converge-ledger") },
+      other: { type: "string" },
       dir: { type: "string", default: tmpdir() },
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "2" },
@@ -83,6 +91,7 @@ async function main(): Promise<number> {
   const bench = {
     scratch: scratch.path,
     server,
+    other: values.other?.split(" ").filter((word) => word !== ""),
     load: Bun.which("gcc") === null ? "" : await buildLoad(scratch.path),
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),

@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { projectRoot } from "./project.ts";
 
 /** What the executable is made of. */
-const sources = ["src", "proto", "package.json", "bun.lock", "scripts/build.ts"];
+const sources = ["src", "proto", "wasm", "package.json", "bun.lock", "scripts/build.ts", "scripts/wasm.ts"];
 
 /** Tells whether `file` is newer than everything the executable is made of. */
 export async function isFresh(file: string): Promise<boolean> {

@@ -5,16 +5,16 @@
  */
 
 import type { CliIo } from "./cli-io.ts";
-import type { Serve } from "./commands/serve.ts";
 import { reportFailure } from "./failure-report.ts";
 import { createProgram, shortHelp } from "./program.ts";
+import type { Tools } from "./tools.ts";
 
 /** Runs a command and returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-export async function runCli(args: readonly string[], io: CliIo, serve: Serve): Promise<number> {
+export async function runCli(args: readonly string[], io: CliIo, tools: Tools): Promise<number> {
   const json = args.includes("--json");
   let out = "";
   let err = "";
-  const program = createProgram(io, serve, {
+  const program = createProgram(io, tools, {
     out: (text) => {
       out += text;
     },

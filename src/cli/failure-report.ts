@@ -3,6 +3,7 @@ import { ConfigError } from "../config.ts";
 import type { Failure } from "../client/failure.ts";
 import { LedgerError } from "../core/errors.ts";
 import { ClosedPipeError } from "./cli-io.ts";
+import { DamagedError } from "./damaged-error.ts";
 import { Ended } from "./ended.ts";
 import { escapeText } from "./render/escape.ts";
 import { isCallError } from "./session.ts";
@@ -68,6 +69,8 @@ async function describe(error: unknown): Promise<ReportedError> {
     return reported;
   }
   if (error instanceof LedgerError) return describeRefusal(error);
+  if (error instanceof DamagedError)
+    return { code: "DATA_LOSS", reason: "DAMAGED", message: error.message, value: String(error.damaged) };
   if (!(error instanceof Error)) return { code: "INTERNAL", reason: "UNEXPECTED", message: String(error) };
   const reason = systemCode(error) ?? "FAILED";
   return { code: "FAILED_PRECONDITION", reason, message: error.message };

@@ -31,8 +31,10 @@ import {
   type NewEntrySchema,
   type SnapshotStreamResponse,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
 import { type Backoff, defaultBackoff } from "./backoff.ts";
 import type { Failure } from "./failure.ts";
+import { integrityCalls, type IntegrityCalls } from "./integrity-calls.ts";
 import { type RetryPolicy, withRetries } from "./retry.ts";
 import { watch, type WatchItem, type WatchOptions } from "./watch.ts";
 
@@ -107,6 +109,8 @@ export interface LedgerClient {
   snapshotStream(contextId: string, options?: CallOptions): AsyncIterable<SnapshotStreamResponse>;
   /** Restores a snapshot of up to 64 MiB; larger ones need LoadStream, which fetch cannot send everywhere. */
   load(contextId: string, snapshot: Uint8Array, options?: LoadOptions): Promise<LoadResponse>;
+  /** What shows that nothing was changed. */
+  readonly integrity: IntegrityCalls;
 }
 
 const pageBytes = 4 * 1024 * 1024;
@@ -160,6 +164,7 @@ export function createLedgerClient(options: LedgerClientOptions): LedgerClient {
       if (rules.failIfExists) return await contexts.load(request, { ...timeout, ...withSignal(signal) });
       return await call(signal, (how) => contexts.load(request, how));
     },
+    integrity: integrityCalls(createClient(IntegrityService, transport), call),
   };
 }
 

@@ -110,6 +110,8 @@ function advance(cursor: Cursor, event: WatchEvent, filtered: boolean): Cursor {
     case "reset":
       return { sequence: event.control.value.sequence, token: undefined };
     case "heartbeat":
+    case "frontier":
+    case "skipped":
     case undefined:
       return cursor;
   }
@@ -133,6 +135,8 @@ function itemOf(event: WatchEvent): WatchItem | undefined {
     case "reset":
       return { kind: "reset", sequence: event.control.value.sequence };
     case "heartbeat":
+    case "frontier":
+    case "skipped":
     case undefined:
       return undefined;
   }

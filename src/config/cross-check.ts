@@ -1,3 +1,4 @@
+import { limits } from "../core/limits.ts";
 import { isLoopbackHost } from "../core/loopback-host.ts";
 import type { ConfigProblem } from "./config-error.ts";
 import { formatHostPort, type HostPort } from "./host-port.ts";
@@ -14,6 +15,7 @@ export function crossCheck(settings: readonly Setting[]): ConfigProblem[] {
 
   const listeners = [byName.get("grpc"), byName.get("http")].filter((setting) => setting !== undefined);
   if (byName.get("insecure")?.value !== true) problems.push(...listeners.flatMap(openBind));
+  problems.push(...longLogName(byName.get("logName"), byName.get("nodeName")));
   const [grpc, http] = listeners;
   if (grpc !== undefined && http !== undefined) problems.push(...samePort(grpc, http));
   return problems;
@@ -35,6 +37,18 @@ function openBind(setting: Setting): ConfigProblem[] {
 function samePort(grpc: Setting, http: Setting): ConfigProblem[] {
   if (grpc.text !== http.text || (grpc.value as HostPort).port === 0) return [];
   return [problem(http, `${http.text} is taken by ${grpc.field.flag}`, "give the listeners different ports")];
+}
+
+/** A derived node name is this long. */
+const derivedNodeNameLength = 10;
+
+function longLogName(logName: Setting | undefined, nodeName: Setting | undefined): ConfigProblem[] {
+  if (logName === undefined) return [];
+  const { text: first = "" } = logName;
+  const length = first.length + 1 + (nodeName?.text?.length ?? derivedNodeNameLength);
+  if (length <= limits.logNameBytesMax) return [];
+  const said = `${logName.field.flag} and the node's name make ${length} characters, more than ${limits.logNameBytesMax}`;
+  return [problem(logName, said, "choose shorter names")];
 }
 
 function problem(setting: Setting, said: string, remedy: string): ConfigProblem {

@@ -1,8 +1,10 @@
 import { limits } from "../core/limits.ts";
 import {
   bool,
+  entriesPerSecond,
   type Kind,
   milliseconds,
+  nameOfLog,
   oneOf,
   origins,
   hostNames,
@@ -103,10 +105,38 @@ export const fields: readonly Field[] = [
   ),
   field(
     "server",
+    "log-name",
+    nameOfLog("slashes"),
+    "converge.local",
+    "first part of the names of this node's logs, as checkpoints and verifier keys show them",
+  ),
+  field(
+    "server",
+    "node-name",
+    nameOfLog("no slashes"),
+    undefined,
+    "name of this node, the second part; without it one is derived from the data directory",
+  ),
+  field(
+    "server",
+    "log-interval-ms",
+    milliseconds(100, 3_600_000),
+    10_000,
+    "how often the log of logs takes up contexts that have grown, and is signed",
+  ),
+  field(
+    "server",
     "drain-ms",
     milliseconds(0, 600_000),
     10_000,
     "how long open calls may go on after SIGTERM or SIGINT",
+  ),
+  field(
+    "server",
+    "scrub-rate",
+    entriesPerSecond(0, 10_000_000),
+    1000,
+    "how fast stored entries are verified in the background; 0 turns that off",
   ),
   field(
     "server",

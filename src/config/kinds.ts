@@ -1,3 +1,5 @@
+import { limits } from "../core/limits.ts";
+import { isLogName } from "../core/tlog/origin.ts";
 import { canonicalHost, formatHostPort, type HostPort, parseHostPort } from "./host-port.ts";
 
 /** The type of a setting: how it is read, written and described. */
@@ -7,7 +9,7 @@ export interface Kind<T> {
   /** What is accepted, as a phrase for messages and tables. */
   readonly accepts: string;
   /** Unit of a number. */
-  readonly unit?: "ms";
+  readonly unit?: "ms" | "entries/s";
   /** The flag may be given several times. In the environment commas separate, in the file it is a list. */
   readonly isList: boolean;
   readonly choices?: readonly string[];
@@ -83,6 +85,15 @@ export const hostNames: Kind<readonly string[]> = list(
   },
 );
 
+/** Part of the name of a log; only where slashes are allowed may it have several. */
+export function nameOfLog(slashes: "slashes" | "no slashes"): Kind<string> {
+  const allowsSlashes = slashes === "slashes";
+  const accepts = `1 to ${limits.logNameBytesMax} of A-Z a-z 0-9 . _ -${allowsSlashes ? " /" : ""}`;
+  return text("NAME", accepts, (value) =>
+    isLogName(value) && (allowsSlashes || !value.includes("/")) ? { value } : { remedy: `write ${accepts}` },
+  );
+}
+
 export function oneOf(...choices: readonly string[]): Kind<string> {
   const remedy = `write one of ${choices.join(", ")}`;
   const kind = text("NAME", choices.join(", "), (value) =>
@@ -93,13 +104,29 @@ export function oneOf(...choices: readonly string[]): Kind<string> {
 
 /** A whole number of milliseconds, both bounds inclusive. */
 export function milliseconds(min: number, max: number): Kind<number> {
-  const remedy = `write a whole number of milliseconds from ${min} to ${max}`;
+  return wholeNumber({ placeholder: "MS", unit: "ms", what: "milliseconds", min, max });
+}
+
+/** How many entries in a second, both bounds inclusive. */
+export function entriesPerSecond(min: number, max: number): Kind<number> {
+  return wholeNumber({ placeholder: "N", unit: "entries/s", what: "entries", min, max });
+}
+
+function wholeNumber(parts: {
+  placeholder: string;
+  unit: "ms" | "entries/s";
+  what: string;
+  min: number;
+  max: number;
+}): Kind<number> {
+  const { placeholder, unit, what, min, max } = parts;
+  const remedy = `write a whole number of ${what} from ${min} to ${max}`;
   const inBounds = (value: number): Reading<number> =>
     Number.isInteger(value) && value >= min && value <= max ? { value } : { remedy };
   return {
-    placeholder: "MS",
+    placeholder,
     accepts: `${min} to ${max}`,
-    unit: "ms",
+    unit,
     isList: false,
     fromText: single((value) => inBounds(/^\d{1,15}$/.test(value) ? Number(value) : Number.NaN)),
     fromToml: (value) => inBounds(typeof value === "number" ? value : Number.NaN),

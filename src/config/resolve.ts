@@ -21,7 +21,13 @@ export interface ServerConfig {
   /** In lower case; IPv6 addresses in brackets. */
   readonly allowHost: readonly string[];
   readonly watchHeartbeatMs: number;
+  readonly logName: string;
+  /** Undefined if it is to be derived from the data directory. */
+  readonly nodeName: string | undefined;
+  readonly logIntervalMs: number;
   readonly drainMs: number;
+  /** Entries per second; 0 for never. */
+  readonly scrubRate: number;
   readonly logLevel: LogLevel;
   readonly logFormat: "auto" | "text" | "json";
 }

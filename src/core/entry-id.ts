@@ -44,7 +44,8 @@ export function copiedId(
   sourceId: string,
   hasher: Hasher,
 ): string {
-  const writer = new ByteWriter(copyHeader.length + 4096);
-  writer.raw(copyHeader).text(targetContextId).text(sourceContextId).text(sourceId);
-  return hex(hasher.sha256(writer.view()).subarray(0, 16));
+  scratch.reset().raw(copyHeader).text(targetContextId).text(sourceContextId).text(sourceId);
+  return hex(hasher.sha256(scratch.view()).subarray(0, 16));
 }
+
+const scratch = new ByteWriter(4096);

@@ -14,7 +14,8 @@ import { decodeUtf8, utf8Length, writeUtf8 } from "./utf8.ts";
 /** Bytes that {@link writeContentHashField} takes: tag, length, 32 bytes. */
 export const contentHashFieldBytes = 34;
 
-const tag = {
+/** Field numbers and wire types of an entry, and of the two parts of a metadata pair. */
+export const entryTag = {
   id: 0x0a,
   key: 0x12,
   payload: 0x1a,
@@ -22,7 +23,9 @@ const tag = {
   appendedAtNs: 0x28,
   metadata: 0x32,
   lamport: 0x38,
-};
+  metadataName: 0x0a,
+  metadataValue: 0x12,
+} as const;
 const contentHashTag = 0x42;
 
 /** Returns fields 1 to 7 of an entry in a fresh array. */
@@ -35,26 +38,26 @@ export function encodeEntry(entry: Entry): Uint8Array {
   if (entry.lamport !== 0n) size += 1 + varint64Size(entry.lamport);
 
   const bytes = new Uint8Array(size);
-  let at = writeText(bytes, 0, tag.id, entry.id, idBytes);
-  at = writeText(bytes, at, tag.key, entry.key, keyBytes);
+  let at = writeText(bytes, 0, entryTag.id, entry.id, idBytes);
+  at = writeText(bytes, at, entryTag.key, entry.key, keyBytes);
   if (entry.payload.length > 0) {
-    bytes[at] = tag.payload;
+    bytes[at] = entryTag.payload;
     at = writeVarint(bytes, at + 1, entry.payload.length);
     bytes.set(entry.payload, at);
     at += entry.payload.length;
   }
-  bytes[at] = tag.sequence;
+  bytes[at] = entryTag.sequence;
   at = writeVarint(bytes, at + 1, entry.sequence);
-  bytes[at] = tag.appendedAtNs;
+  bytes[at] = entryTag.appendedAtNs;
   at = writeVarint64(bytes, at + 1, entry.appendedAtNs);
   for (const [name, value] of entry.metadata) {
-    bytes[at] = tag.metadata;
+    bytes[at] = entryTag.metadata;
     at = writeVarint(bytes, at + 1, pairSize(name, value));
-    at = writeAlways(bytes, at, 0x0a, name);
-    at = writeAlways(bytes, at, 0x12, value);
+    at = writeAlways(bytes, at, entryTag.metadataName, name);
+    at = writeAlways(bytes, at, entryTag.metadataValue, value);
   }
   if (entry.lamport !== 0n) {
-    bytes[at] = tag.lamport;
+    bytes[at] = entryTag.lamport;
     at = writeVarint64(bytes, at + 1, entry.lamport);
   }
   return at === size ? bytes : bytes.subarray(0, at);
@@ -83,25 +86,25 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   const reader = new Reader(bytes);
   while (!reader.done) {
     switch (reader.varint()) {
-      case tag.id:
+      case entryTag.id:
         id = decodeUtf8(reader.bytes());
         break;
-      case tag.key:
+      case entryTag.key:
         key = decodeUtf8(reader.bytes());
         break;
-      case tag.payload:
+      case entryTag.payload:
         payload = reader.bytes();
         break;
-      case tag.sequence:
+      case entryTag.sequence:
         sequence = reader.varint();
         break;
-      case tag.appendedAtNs:
+      case entryTag.appendedAtNs:
         appendedAtNs = reader.varint64();
         break;
-      case tag.lamport:
+      case entryTag.lamport:
         lamport = reader.varint64();
         break;
-      case tag.metadata:
+      case entryTag.metadata:
         metadata.push(decodePair(reader.bytes()));
         break;
       default:
@@ -119,8 +122,8 @@ function decodePair(bytes: Uint8Array): [string, string] {
   let value = "";
   while (!reader.done) {
     const field = reader.varint();
-    if (field === 0x0a) name = decodeUtf8(reader.bytes());
-    else if (field === 0x12) value = decodeUtf8(reader.bytes());
+    if (field === entryTag.metadataName) name = decodeUtf8(reader.bytes());
+    else if (field === entryTag.metadataValue) value = decodeUtf8(reader.bytes());
     else throw new RangeError("unknown field in stored metadata");
   }
   return [name, value];
@@ -218,8 +221,12 @@ export function varintSize(value: number): number {
 
 /** Returns how many bytes the varint of a value below 2^64 takes. */
 export function varint64Size(value: bigint): number {
-  const high = Number(value >> 32n);
-  const bits = high === 0 ? 32 - Math.clz32(Number(value)) : 64 - Math.clz32(high);
+  return varintHalvesSize(Number(value >> 32n), Number(BigInt.asUintN(32, value)));
+}
+
+/** Returns how many bytes the varint of `high` · 2^32 + `low` takes. */
+export function varintHalvesSize(high: number, low: number): number {
+  const bits = high === 0 ? 32 - Math.clz32(low) : 64 - Math.clz32(high);
   return Math.max(1, Math.ceil(bits / 7));
 }
 
@@ -239,14 +246,19 @@ export function writeVarint(target: Uint8Array, offset: number, value: number): 
 /** Writes the varint of a value below 2^64 and returns the offset after it. */
 export function writeVarint64(target: Uint8Array, offset: number, value: bigint): number {
   // Two 32-bit halves: arithmetic on bigints costs several times that on numbers.
-  let high = Number(value >> 32n);
-  let low = Number(BigInt.asUintN(32, value));
+  return writeVarintHalves(target, offset, Number(value >> 32n), Number(BigInt.asUintN(32, value)));
+}
+
+/** Writes the varint of `high` · 2^32 + `low` and returns the offset after it. */
+export function writeVarintHalves(target: Uint8Array, offset: number, high: number, low: number): number {
+  let highRest = high;
+  let lowRest = low;
   let at = offset;
-  while (high > 0 || low >= 128) {
-    target[at++] = (low & 127) | 128;
-    low = ((low >>> 7) | (high << 25)) >>> 0;
-    high >>>= 7;
+  while (highRest > 0 || lowRest >= 128) {
+    target[at++] = (lowRest & 127) | 128;
+    lowRest = ((lowRest >>> 7) | (highRest << 25)) >>> 0;
+    highRest >>>= 7;
   }
-  target[at++] = low;
+  target[at++] = lowRest;
   return at;
 }

@@ -44,6 +44,10 @@ export const limits = {
   snapshotFrameOverheadBytes: 64 * KiB,
   /** Entries that are verified between two turns a reader gives its caller. */
   snapshotTurnEntries: 512,
+  /** Ids of one load that are remembered; those of larger snapshots are looked for in the store. */
+  snapshotIdsInMemoryMax: 1_000_000,
+  /** Blocks of one snapshot that are being compressed. */
+  snapshotBlocksCompressedMax: 2,
   /** Bytes of one SnapshotStream chunk. */
   snapshotChunkBytes: 256 * KiB,
   /** Loads at the same time of snapshots of the first implementation, each of which is held whole. */
@@ -80,6 +84,18 @@ export const limits = {
   walBytesMax: 8 * MiB,
   /** Contexts whose head is kept in memory. */
   contextsCachedMax: 65_536,
+  /** Tiles of trees kept in memory, all logs together: 16 KiB each. */
+  tilesCachedMax: 256,
+  /** Leaf hashes in one event about entries that a watch with a key leaves out. */
+  skippedLeavesMax: 4096,
+  /** Contexts that the log of logs takes up in one transaction. */
+  loggedContextsMax: 4096,
+  /** Tree nodes asked of another node at once when two logs are compared: 32 bytes each. */
+  diffBatchHashesMax: 1024,
+  /** Tree nodes asked of another node for one comparison. */
+  diffHashesMax: 65_536,
+  /** Entries that are known to be damaged, all logs together. */
+  damagedEntriesMax: 100_000,
   /** Recent entries kept in memory for watchers, all contexts together. */
   tailBytesMax: 32 * MiB,
   tailEntriesPerContextMax: 4096,
@@ -92,6 +108,22 @@ export const limits = {
   /** AppendStream requests of one stream that wait for their answers. */
   appendStreamInFlightMax: 1024,
   appendStreamEntriesMax: 8192,
+
+  /** A node's log name, and the name of its log of logs. */
+  logNameBytesMax: 200,
+  /** A signed note with all its signatures, those of witnesses included. */
+  noteBytesMax: 256 * KiB,
+  noteSignaturesMax: 64,
+  /** A log name, an escaped context id, a generation, a key id and a key. */
+  verifierKeyBytesMax: 4 * KiB,
+  /** One .tlog-proof file. */
+  evidenceBytesMax: 512 * KiB,
+  /** Hashes of one inclusion proof: a tree of 2^53 leaves has 53 levels. */
+  proofHashesMax: 53,
+  /** Keys of one node that sign at the same time: as many signatures as every verifier accepts. */
+  signingKeysMax: 16,
+  /** The file with a node's keys, in use and retired. */
+  nodeKeyFileBytesMax: 64 * KiB,
 
   /** Characters of one text in a log line. */
   logTextMax: 4096,

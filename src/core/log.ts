@@ -8,8 +8,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
  *
  * `message` is a constant sentence, so that lines can be counted and searched by it; what varies goes
  * into `fields`. At info and above neither holds payloads, keys, metadata, or anything else a client
- * chooses, context ids included: logs travel further than the data. At debug context ids are allowed,
- * payloads are not.
+ * chooses, context ids included: logs travel further than the data. Damage is the exception, because
+ * whoever mends it must know where. At debug context ids are allowed, payloads are not.
  */
 export interface Log {
   debug(message: string, fields?: LogFields): void;

@@ -12,7 +12,14 @@ export type Operation =
   | "SnapshotStream"
   | "LoadStream"
   | "ListContexts"
-  | "GetContext";
+  | "GetContext"
+  | "GetCheckpoint"
+  | "GetTreeHead"
+  | "ProveInclusion"
+  | "ProveConsistency"
+  | "ProveContext"
+  | "VerifyContext"
+  | "GetVerifierKeys";
 
 /** How a call came in. */
 export type Protocol = "grpc" | "grpc-web" | "connect" | "sse";

@@ -1,7 +1,5 @@
-/** Compression of snapshot blocks. [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878) */
-export interface Zstd {
-  /** Returns one frame that needs a window of at most 8 MiB. */
-  compress(plain: Uint8Array): Uint8Array;
+/** Decompression of snapshot blocks. [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878) */
+export interface ZstdDecoder {
   /**
    * Returns the content of exactly one frame, in an array that belongs to the caller. Throws if the
    * frame is damaged, is followed by anything, needs a window over `windowBytesMax`, or is not

@@ -1,9 +1,10 @@
 import type { Hash, Hasher } from "../core/hasher.ts";
+import { batchHashing } from "../core/merkle/batch-hashing.ts";
 
 /** Returns SHA-256 as the runtime brings it, or undefined in a runtime that is not Bun. */
 export function createNativeHasher(): Hasher | undefined {
   if (typeof Bun === "undefined") return undefined;
-  return { sha256, stream };
+  return batchHashing({ sha256, stream });
 }
 
 function sha256(bytes: Uint8Array): Hash {

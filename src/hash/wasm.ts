@@ -1,6 +1,7 @@
 import { createSHA256 } from "hash-wasm";
 
 import type { Hasher, HashStream } from "../core/hasher.ts";
+import { batchHashing } from "../core/merkle/batch-hashing.ts";
 
 type Sha256 = Awaited<ReturnType<typeof createSHA256>>;
 
@@ -8,10 +9,10 @@ type Sha256 = Awaited<ReturnType<typeof createSHA256>>;
 export async function loadWasmHasher(): Promise<Hasher> {
   const [oneShot, shared] = await Promise.all([createSHA256(), createSHA256()]);
   const streams = new SharedStreams(shared);
-  return {
+  return batchHashing({
     sha256: (bytes) => oneShot.init().update(bytes).digest("binary"),
     stream: () => streams.begin(),
-  };
+  });
 }
 
 /**

@@ -1,11 +1,11 @@
 import { assert } from "../core/assert.ts";
-import { decodeEntry } from "../core/entry-wire.ts";
 import type { Entry } from "../core/entry.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { CheckedInput } from "../core/validate.ts";
 import type { Unit } from "./commit-unit.ts";
 import type { ContextState, Origin, PlannedEntry, Reservation } from "./context-state.ts";
 import { planEntries } from "./context-state.ts";
+import { decodeStored } from "./decode-stored.ts";
 import type { Head, NewRow, StoredEntry } from "./ports.ts";
 
 /** An acknowledged entry. */
@@ -141,7 +141,7 @@ export class AppendUnit implements Unit {
  * content than the entry.
  */
 export function duplicateOf(stored: StoredEntry, input: CheckedInput): Appended {
-  const entry = decodeEntry(stored.wire);
+  const entry = decodeStored(stored);
   checkSameContent(entry, input);
   const { id, appendedAtNs, lamport } = entry;
   return { ...stored, id, appendedAtNs, lamport, duplicate: true };

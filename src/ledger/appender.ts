@@ -12,7 +12,9 @@ import type { Committer } from "./committer.ts";
 import type { ContextState, Origin, Reservation } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
 import type { Store, StoredEntry } from "./ports.ts";
+import { entryDamaged } from "./data-loss.ts";
 import { fromStoreError } from "./store-failure.ts";
+import { judgeRows } from "./verification-rows.ts";
 
 interface Waiting {
   readonly inputs: readonly CheckedInput[];
@@ -101,7 +103,7 @@ export class Appender {
               const found = stored.get(id);
               return found === undefined
                 ? { kind: "new", input }
-                : { kind: "stored", appended: duplicateOf(found, input) };
+                : { kind: "stored", appended: duplicateOf(this.#intact(state, found), input) };
             })
           : undefined;
         const known = slots && allStored(slots, state.head?.latest ?? 0);
@@ -135,6 +137,13 @@ export class Appender {
     } catch (error) {
       reject(fromStoreError(error));
     }
+  }
+
+  /** Returns the entry. Throws DATA_LOSS if it is damaged: a retry must not be told that its content is another. */
+  #intact(state: ContextState, entry: StoredEntry): StoredEntry {
+    const [verdict] = judgeRows(state.id, [entry], this.#origin.hasher);
+    if (verdict?.problem !== undefined) throw entryDamaged(entry.sequence);
+    return entry;
   }
 
   #idOf(state: ContextState, input: CheckedInput): string {

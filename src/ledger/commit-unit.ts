@@ -2,6 +2,9 @@ import type { LedgerError } from "../core/errors.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Commit, Head, HeadChange, NewRow } from "./ports.ts";
 
+/** What a unit writes beside rows and heads. */
+export type CommitExtras = Pick<Commit, "subtrees" | "signed" | "logged" | "damage">;
+
 /** Something that is written whole or not at all, in the order of the queue. */
 export interface Unit {
   /** The context whose head it moves; undefined for rows that no head names yet. */
@@ -18,6 +21,8 @@ export interface Unit {
   rows(): readonly NewRow[];
   /** The context's head after this unit; undefined if it does not move it. */
   headAfter(): Head | undefined;
+  /** What else to write; called once the unit is in a batch. */
+  extras?(): CommitExtras;
   /** Called once when everything is on disk, after `state.head` has moved. */
   committed(): void;
   /** Called once if nothing was written, or nobody knows. */
@@ -36,7 +41,9 @@ export type Changes = ReadonlyMap<ContextState, Change>;
 export function gather(batch: readonly Unit[]): { commit: Commit; changes: Changes } {
   const rows: NewRow[] = [];
   const changes = new Map<ContextState, Change>();
+  let extras: CommitExtras = {};
   for (const unit of batch) {
+    if (unit.extras !== undefined) extras = joined(extras, unit.extras());
     const added = unit.rows();
     for (const row of added) rows.push(row);
     const to = unit.headAfter();
@@ -50,5 +57,20 @@ export function gather(batch: readonly Unit[]): { commit: Commit; changes: Chang
   }
   const heads: HeadChange[] = [];
   for (const [state, { to }] of changes) heads.push({ contextId: state.id, from: state.head, to });
-  return { commit: { rows, heads }, changes };
+  return { commit: { rows, heads, ...extras }, changes };
+}
+
+/** Returns whether a commit writes nothing. */
+export function isEmpty({ rows, heads, subtrees, signed, logged, damage }: Commit): boolean {
+  const extras = [subtrees, signed, logged, damage];
+  return rows.length === 0 && heads.length === 0 && extras.every((list) => (list ?? []).length === 0);
+}
+
+function joined(a: CommitExtras, b: CommitExtras): CommitExtras {
+  return {
+    subtrees: [...(a.subtrees ?? []), ...(b.subtrees ?? [])],
+    signed: [...(a.signed ?? []), ...(b.signed ?? [])],
+    logged: [...(a.logged ?? []), ...(b.logged ?? [])],
+    damage: [...(a.damage ?? []), ...(b.damage ?? [])],
+  };
 }

@@ -7,7 +7,9 @@
 
 import type { LedgerError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { type Change, type Changes, gather, type Unit } from "./commit-unit.ts";
+import type { Hasher } from "../core/hasher.ts";
+import { type Change, type Changes, gather, isEmpty, type Unit } from "./commit-unit.ts";
+import { completedSubtrees, completesSubtrees } from "./completed-subtrees.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Clock, Commit, Head, Store, StoredEntry } from "./ports.ts";
 import { StoreError } from "./ports.ts";
@@ -38,6 +40,7 @@ const recoveryRetryMs = 20;
 export class Committer {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #hasher: Hasher;
   readonly #observer: CommitObserver;
   #queue: Unit[] = [];
   #queuedEntries = 0;
@@ -54,10 +57,11 @@ export class Committer {
   /** Contexts whose committed head may be another than they know. */
   readonly #unsure = new Set<ContextState>();
 
-  constructor(store: Store, clock: Clock, observer: CommitObserver) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#observer = observer;
+  constructor(parts: { store: Store; clock: Clock; hasher: Hasher; observer: CommitObserver }) {
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#hasher = parts.hasher;
+    this.#observer = parts.observer;
   }
 
   /** What waits, including the commit in progress. */
@@ -149,10 +153,12 @@ export class Committer {
   /** Writes a batch. Returns how to answer its units, or why nothing was written, with no unit answered. */
   async #commit(batch: readonly Unit[]): Promise<{ answer?: () => void; refused?: LedgerError }> {
     const { commit, changes } = gather(batch);
-    if (commit.rows.length > 0 || commit.heads.length > 0) {
+    if (!isEmpty(commit)) {
       const startMs = this.#clock.monotonicMs();
       try {
-        const outcome = await this.#store.commit(commit);
+        const outcome = await this.#store.commit(
+          completesSubtrees(commit.rows) ? await this.#withSubtrees(commit) : commit,
+        );
         if (outcome.kind === "head-moved") {
           for (const state of changes.keys()) this.#unsure.add(state);
           return { refused: headMoved(outcome.contextId) };
@@ -173,6 +179,11 @@ export class Committer {
     };
   }
 
+  async #withSubtrees(commit: Commit): Promise<Commit> {
+    const completed = await completedSubtrees(commit.rows, this.#store, this.#hasher);
+    return { ...commit, subtrees: [...(commit.subtrees ?? []), ...completed] };
+  }
+
   #measure({ rows }: Commit, syncMicros: number, startMs: number): void {
     let bytes = 0;
     for (const row of rows) bytes += row.wire.length;
@@ -187,6 +198,8 @@ export class Committer {
     state.head = to;
     const follows =
       (before === undefined || before.log === to.log) && rows.length === to.latest - (before?.latest ?? 0);
+    if (follows) state.tree?.advanced(rows);
+    else state.tree = undefined;
     return () => this.#observer.advanced(state, follows ? rows : []);
   }
 
@@ -241,6 +254,7 @@ export class Committer {
     for (const [state, head] of heads) {
       if (head?.log === state.head?.log && head?.latest === state.head?.latest) continue;
       state.head = head;
+      state.tree = undefined;
       moved.add(state);
       this.#observer.advanced(state, []);
     }

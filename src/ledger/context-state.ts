@@ -7,8 +7,9 @@ import type { Hash, Hasher } from "../core/hasher.ts";
 import { receive, tick } from "../core/lamport.ts";
 import { limits } from "../core/limits.ts";
 import type { CheckedInput } from "../core/validate.ts";
+import type { ContextTree } from "./context-tree.ts";
 import type { IdSource } from "./id-source.ts";
-import type { Clock, Head } from "./ports.ts";
+import type { Clock, Head, SignedHead } from "./ports.ts";
 
 /** What gives a planned entry its time, id, hash and log. */
 export interface Origin {
@@ -53,6 +54,10 @@ export class ContextState {
   readonly pendingIds = new Map<string, Reservation>();
   /** Units of the queue that will change this context. */
   queuedUnits = 0;
+  /** The tree up to `head`, once a proof was asked for; moves with `head`. */
+  tree: ContextTree | undefined;
+  /** The newest size and root that a signature was made for, once they were read. */
+  signed: SignedHead | undefined;
   /** Settles when the load that is about to replace the context's log has done so, or has failed. */
   publishing: Promise<void> | undefined;
   /** Watchers, loads and the like that need this object to stay the only one of its context. */

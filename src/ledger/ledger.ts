@@ -22,16 +22,33 @@ import {
 import type { Appended } from "./append-unit.ts";
 import { Appender } from "./appender.ts";
 import { Committer } from "./committer.ts";
-import type { Origin } from "./context-state.ts";
+import type { ContextState, Origin } from "./context-state.ts";
 import { ContextTable } from "./context-table.ts";
+import { DamageList } from "./damage-list.ts";
 import { IdSource } from "./id-source.ts";
 import { Loader, type LoadInput, type LoadResult } from "./loader.ts";
-import type { LedgerObserver } from "./observer.ts";
-import type { Clock, Head, ListRange, Random, Store, Totals, Zstd } from "./ports.ts";
+import type { CheckpointSigner, Inclusion, Integrity } from "./integrity.ts";
+import type { DamageObserver, LedgerObserver } from "./observer.ts";
+import {
+  type Clock,
+  type Head,
+  type ListRange,
+  nodeLogId,
+  type Random,
+  type Store,
+  type StoredEntry,
+  type Totals,
+  type Zstd,
+} from "./ports.ts";
+import { createProofs, type Proofs } from "./proofs.ts";
 import { type GetInput, type GetResult, Reader } from "./reader.ts";
+import { Scrubber, type ScrubReading } from "./scrubber.ts";
+import { checkCopies, checkHeartbeat } from "./request-checks.ts";
 import { SequenceWaits } from "./sequence-waits.ts";
 import { type SnapshotPart, Snapshots } from "./snapshots.ts";
 import { fromStoreError } from "./store-failure.ts";
+import { Verification } from "./verification.ts";
+import { withProofs } from "./watch-proofs.ts";
 import { WatchRegistry } from "./watch-registry.ts";
 import type { Watcher, WatchSink } from "./watcher.ts";
 
@@ -42,7 +59,10 @@ export interface LedgerParts {
   readonly hasher: Hasher;
   readonly zstd: Zstd;
   readonly inflate: Inflate;
-  readonly observer: LedgerObserver;
+  readonly observer: LedgerObserver & DamageObserver;
+  readonly signer: CheckpointSigner;
+  /** Entries verified in the background each second, once that was started; 0 means none. */
+  readonly scrubRate: number;
 }
 
 /** How many nodes must have an entry before it is acknowledged; 0 means the server's own rule. */
@@ -66,6 +86,8 @@ export interface WatchRequest {
   readonly heartbeatMs: number;
   /** True if the sink can tell its client of a reset; otherwise a replaced history is ABORTED. */
   readonly resets: boolean;
+  /** Give the sink proof items in the place of entries. */
+  readonly proofs: boolean;
 }
 
 export interface ContextInfo {
@@ -83,34 +105,63 @@ export class Ledger {
   readonly #watches: WatchRegistry;
   readonly #snapshots: Snapshots;
   readonly #loader: Loader;
+  readonly #proofs: Proofs;
+  readonly #newScrubber: () => Scrubber;
+  #scrubber: Scrubber;
+  readonly #hasher: Hasher;
 
   constructor(parts: LedgerParts) {
-    const { store, clock, hasher, zstd, inflate, observer } = parts;
+    const { store, clock, hasher, zstd, inflate, observer, signer } = parts;
     const origin: Origin = { clock, hasher, ids: new IdSource(parts.random), newLog: () => store.newLog() };
     this.#store = store;
+    this.#hasher = hasher;
     this.#contexts = new ContextTable(store);
-    this.#reader = new Reader({ store, contexts: this.#contexts, clock });
     this.#waits = new SequenceWaits(clock);
     this.#watches = new WatchRegistry({ clock, read: (state, range) => this.#reader.page(state, range) });
-    this.#committer = new Committer(store, clock, {
-      advanced: (state, rows) => {
-        this.#waits.advanced(state);
-        this.#watches.advanced(state, rows);
+    this.#committer = new Committer({
+      store,
+      clock,
+      hasher,
+      observer: {
+        advanced: (state, rows) => {
+          this.#waits.advanced(state);
+          this.#watches.advanced(state, rows);
+        },
+        measured: (commit) => observer.commit(commit),
       },
-      measured: (commit) => observer.commit(commit),
     });
+    const damage = new DamageList({ store, committer: this.#committer, observer });
+    this.#reader = new Reader({ store, contexts: this.#contexts, clock, damage });
     this.#appender = new Appender({ contexts: this.#contexts, committer: this.#committer, store, origin });
     this.#snapshots = new Snapshots({ contexts: this.#contexts, reader: this.#reader, clock, hasher, zstd });
-    this.#loader = new Loader({
+    const shared = {
       store,
       contexts: this.#contexts,
       committer: this.#committer,
       reader: this.#reader,
       clock,
       hasher,
-      zstd,
-      inflate,
-    });
+    };
+    this.#loader = new Loader({ ...shared, zstd, inflate });
+    const verification = new Verification({ ...shared, damage });
+    this.#proofs = createProofs({ ...shared, signer, verification });
+    const scrubberParts = {
+      store,
+      clock,
+      random: parts.random,
+      verification,
+      damage,
+      observer,
+      queued: () => this.queued,
+      entriesPerSecond: parts.scrubRate,
+    };
+    this.#newScrubber = () => new Scrubber(scrubberParts);
+    this.#scrubber = this.#newScrubber();
+  }
+
+  /** What can be proven. */
+  get integrity(): Integrity {
+    return this.#proofs.integrity;
   }
 
   /** Adds one entry; resolves when it is on disk. */
@@ -118,7 +169,7 @@ export class Ledger {
     try {
       checkContextId(contextId);
       const checked = checkAppend(input);
-      checkCopies(copies);
+      checkCopies(copies.minCopies);
       return this.#appender.append(contextId, [checked]).then(theOnly);
     } catch (error) {
       return Promise.reject(fromStoreError(error));
@@ -131,8 +182,37 @@ export class Ledger {
     if (inputs.length > limits.batchEntriesMax) throw batchTooLong(inputs.length);
     const checked = inputs.map(checkAppend);
     checkBatch(checked);
-    checkCopies(copies);
+    checkCopies(copies.minCopies);
     return this.#appender.append(contextId, checked);
+  }
+
+  /** Takes every context that has grown into the log of logs, and signs it. */
+  async updateNodeLog(): Promise<void> {
+    try {
+      await this.#proofs.nodeLog.update();
+      const state = await this.#contexts.load(nodeLogId);
+      if ((state.signed?.size ?? 0) < (state.head?.latest ?? 0)) await this.#proofs.checkpoints.sign(state);
+    } catch (error) {
+      throw fromStoreError(error);
+    }
+  }
+
+  /**
+   * Proves entries that were acknowledged, each in the tree that ends with it, in ascending order. Usually at once, without a
+   * look at the store.
+   */
+  prove(
+    contextId: string,
+    entries: readonly Pick<StoredEntry, "sequence" | "contentHash">[],
+  ): readonly Inclusion[] | Promise<readonly Inclusion[]> {
+    const state = this.#contexts.peek(contextId);
+    const { entryProofs } = this.#proofs;
+    const proofs =
+      state === undefined
+        ? this.#load(contextId).then((loaded) => entryProofs.prove(loaded, entries))
+        : entryProofs.prove(state, entries);
+    if (!(proofs instanceof Promise)) return proofs;
+    return proofs.catch((error: unknown) => Promise.reject(fromStoreError(error)));
   }
 
   /** Reads entries in sequence order. `signal` ends a wait for `minSequence`. */
@@ -157,6 +237,7 @@ export class Ledger {
     const state = await this.#load(request.contextId);
     let cursor: number;
     let reset = false;
+    let used = sink;
     state.pins += 1;
     try {
       cursor = await this.#reader.resolve(state, request.from);
@@ -168,8 +249,11 @@ export class Ledger {
     } finally {
       state.pins -= 1;
     }
-    const { key, heartbeatMs } = request;
-    const watcher = this.#watches.subscribe({ state, cursor, options: { key, heartbeatMs }, sink });
+    const { key, heartbeatMs, proofs } = request;
+    if (proofs) used = await this.#proving(state, cursor, request, sink);
+    // A watch with proofs is one of all entries: those without the key are told by their hashes.
+    const options = { key: proofs ? "" : key, heartbeatMs };
+    const watcher = this.#watches.subscribe({ state, cursor, options, sink: used });
     if (reset) sink.reset(cursor);
     return watcher;
   }
@@ -232,6 +316,19 @@ export class Ledger {
     return this.#store.totals();
   }
 
+  /** Begins to verify what is stored in the background; returns how to end that. */
+  startScrub(): () => Promise<void> {
+    const scrubber = this.#newScrubber();
+    this.#scrubber = scrubber;
+    scrubber.start();
+    return () => scrubber.stop();
+  }
+
+  /** What the scrub has done since it was started, and what damage is known. */
+  get scrubbed(): ScrubReading {
+    return this.#scrubber.reading;
+  }
+
   /** What waits for the disk. */
   get queued(): { readonly entries: number; readonly bytes: number } {
     return this.#committer.queued;
@@ -256,6 +353,25 @@ export class Ledger {
     return this.#committer.drained();
   }
 
+  /** Returns the sink of a watch that gives `sink` proofs from `cursor` on. */
+  async #proving(
+    state: ContextState,
+    cursor: number,
+    { key }: WatchRequest,
+    sink: WatchSink,
+  ): Promise<WatchSink> {
+    state.pins += 1;
+    try {
+      const log = state.head?.log ?? 0;
+      const frontier = await this.#proofs.trees.frontier({ log, size: cursor });
+      return withProofs(sink, { key, frontier, hasher: this.#hasher });
+    } catch (error) {
+      throw fromStoreError(error);
+    } finally {
+      state.pins -= 1;
+    }
+  }
+
   async #load(contextId: string): ReturnType<ContextTable["load"]> {
     try {
       return await this.#contexts.load(contextId);
@@ -274,31 +390,4 @@ export function watchCursor(fromSequence: bigint, resumeToken: Uint8Array): Curs
 function theOnly([appended]: readonly Appended[]): Appended {
   assert(appended !== undefined, "one input has one answer");
   return appended;
-}
-
-function checkCopies({ minCopies }: Copies): void {
-  if (minCopies <= 1) return;
-  throw new LedgerError("FAILED_PRECONDITION", `min_copies is ${minCopies}, and this server keeps 1 copy`, {
-    reason: "TOO_FEW_HOLDERS",
-    field: "min_copies",
-    value: minCopies,
-    limit: 1,
-    remedy: "set min_copies to 0 or 1",
-  });
-}
-
-function checkHeartbeat(heartbeatMs: number): void {
-  const { heartbeatMsMin, heartbeatMsMax } = limits;
-  if (heartbeatMs === 0 || (heartbeatMs >= heartbeatMsMin && heartbeatMs <= heartbeatMsMax)) return;
-  throw new LedgerError(
-    "INVALID_ARGUMENT",
-    `heartbeat_ms is ${heartbeatMs}, not 0 and not between ${heartbeatMsMin} and ${heartbeatMsMax}`,
-    {
-      reason: "HEARTBEAT_OUT_OF_RANGE",
-      field: "heartbeat_ms",
-      value: heartbeatMs,
-      limit: heartbeatMs < heartbeatMsMin ? heartbeatMsMin : heartbeatMsMax,
-      remedy: "choose a value in that range, or 0 for none",
-    },
-  );
 }

@@ -1,5 +1,6 @@
 import { LedgerError, quote } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { damagedSnapshot } from "../core/snapshot/snapshot-error.ts";
 
 /** Returns the refusal of a load that would hold one more snapshot in memory. */
 export function tooManyHeld(): LedgerError {
@@ -14,6 +15,11 @@ export function tooManyHeld(): LedgerError {
       retryAfterMs: 1000,
     },
   );
+}
+
+/** Returns the refusal of a snapshot that has two entries with one id. */
+export function idRepeated(id: string): LedgerError {
+  return damagedSnapshot(`two of its entries have the id ${quote(id)}`);
 }
 
 /** Returns the refusal of a load with fail_if_exists. */

@@ -8,27 +8,25 @@
  * @module
  */
 
-import { encodeResumeToken } from "../core/cursor.ts";
-import { copiedId } from "../core/entry-id.ts";
-import { decodeEntry } from "../core/entry-wire.ts";
-import { contentHash, type Entry, recordBytes } from "../core/entry.ts";
-import { quote } from "../core/errors.ts";
-import type { Hash, Hasher } from "../core/hasher.ts";
+import { contentHash } from "../core/entry.ts";
+import type { Hasher } from "../core/hasher.ts";
 import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";
-import type { SnapshotEntry } from "../core/snapshot/block-reader.ts";
 import { checkExpectedRoot, parseExpectedRoot } from "../core/snapshot/expected-root.ts";
 import { createLoadReader, type LoadReader } from "../core/snapshot/load-reader.ts";
-import { oversizedSnapshot } from "../core/snapshot/snapshot-error.ts";
+import { sameBytes } from "../core/snapshot/same-bytes.ts";
+import { EntryCopier, type LoadedEntry, type SnapshotEntry } from "../core/snapshot/snapshot-entry.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextState } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
-import { alreadyExists, differs, headMoved, tooManyHeld } from "./load-refusal.ts";
-import type { Clock, Head, Store, Zstd } from "./ports.ts";
+import { entryDamaged } from "./data-loss.ts";
+import { decodeStored } from "./decode-stored.ts";
+import { alreadyExists, differs, headMoved, idRepeated, tooManyHeld } from "./load-refusal.ts";
+import type { Clock, Head, Store, StoredEntry, Zstd } from "./ports.ts";
 import { StoreError } from "./ports.ts";
 import { PublishUnit } from "./publish-unit.ts";
 import type { Reader } from "./reader.ts";
-import { Staging } from "./staging.ts";
+import { type StagedEntry, Staging } from "./staging.ts";
 import { fromStoreError } from "./store-failure.ts";
 
 export interface LoadInput {
@@ -104,7 +102,10 @@ class Load {
   readonly #base: Head | undefined;
   /** Throws if no more snapshots may be held in memory. */
   readonly #hold: () => void;
+  #copier: EntryCopier | undefined;
   #staging: Staging | undefined;
+  /** What the context's head is to be, but for its log. */
+  #to: Omit<Head, "log">;
   #differsAt: number | undefined;
 
   constructor(parts: LoaderParts, state: ContextState, input: LoadInput, hold: () => void) {
@@ -113,6 +114,8 @@ class Load {
     this.#input = input;
     this.#base = state.head;
     this.#hold = hold;
+    const createdAtNs = parts.clock.nowNs();
+    this.#to = state.head ?? { latest: 0, lamport: 0n, appendedAtNs: 0n, bytes: 0, createdAtNs };
   }
 
   async run(chunks: AsyncIterable<Uint8Array>): Promise<LoadResult> {
@@ -127,6 +130,7 @@ class Load {
       }
       const summary = await this.#takeAll(reader.finish(), reader);
       if (expected !== undefined) checkExpectedRoot(expected, summary);
+      if (!summary.hasAllIds) await this.#checkIds();
       const added = await this.#publish();
       const { count, unverified } = summary;
       return { entriesRestored: count, entriesAdded: added, unverified, ...(await this.#newest()) };
@@ -150,51 +154,61 @@ class Load {
 
   /** Compares verified entries with what exists, and stages those beyond it. */
   async #take(entries: readonly SnapshotEntry[], sourceId: string): Promise<void> {
-    if (this.#differsAt !== undefined) return;
+    if (this.#differsAt !== undefined || entries.length === 0) return;
     const existing = this.#base?.latest ?? 0;
-    const rows = entries.map((entry) => this.#row(entry, sourceId));
-    const known = rows.filter((row) => row.sequence <= existing);
+    const loaded = this.#ofTarget(entries, sourceId);
+    const known = loaded.filter(({ sequence }) => sequence <= existing);
     if (known.length > 0) await this.#compare(known);
-    if (this.#differsAt === undefined && rows.length > known.length) {
-      this.#staging ??= await this.#beginStaging();
-      for (const row of rows.slice(known.length)) await this.#staging.add(row.entry, row.contentHash);
-    }
+    if (this.#differsAt !== undefined || loaded.length === known.length) return;
+    const added = known.length === 0 ? loaded : loaded.slice(known.length);
+    this.#staging ??= await this.#beginStaging();
+    await this.#staging.add(added);
+    this.#to = headAfter(this.#to, added);
   }
 
-  /** Returns the entry as it is in the target context. */
-  #row(source: SnapshotEntry, sourceId: string): { sequence: number; entry: Entry; contentHash: Hash } {
-    const { sequence } = source;
+  /** Returns the entries as they are in the target context. */
+  #ofTarget(entries: readonly SnapshotEntry[], sourceId: string): readonly LoadedEntry[] {
     const targetId = this.#state.id;
-    if (sourceId === targetId) return { sequence, entry: source, contentHash: source.contentHash };
-    const { hasher } = this.#parts;
-    const entry = { ...source, id: copiedId(targetId, sourceId, source.id, hasher) };
-    const size = recordBytes(targetId, entry);
-    if (size > limits.recordBytesMax) {
-      const what = `entry ${sequence}, which under context id ${quote(targetId)} gets a record`;
-      throw oversizedSnapshot(what, { value: size, limit: limits.recordBytesMax });
-    }
-    return { sequence, entry, contentHash: contentHash(targetId, entry, hasher) };
+    if (sourceId === targetId) return entries;
+    const copier = (this.#copier ??= new EntryCopier({ from: sourceId, to: targetId }, this.#parts.hasher));
+    return entries.map((entry) => copier.copy(entry));
   }
 
-  async #compare(known: readonly { sequence: number; contentHash: Hash }[]): Promise<void> {
+  async #compare(known: readonly LoadedEntry[]): Promise<void> {
     let next = 0;
     while (next < known.length) {
-      const first = known[next]?.sequence ?? 0;
-      const page = await this.#parts.reader.page(this.#state, {
-        after: first - 1,
-        through: known.at(-1)?.sequence ?? 0,
-        entriesMax: limits.readPageEntries,
-        bytesMax: limits.readPageBytes,
-      });
+      const page = await this.#page((known[next]?.sequence ?? 1) - 1, known.at(-1)?.sequence ?? 0);
       for (const stored of page) {
         const loaded = known[next];
-        if (loaded !== undefined && !loaded.contentHash.every((byte, i) => byte === stored.contentHash[i])) {
+        if (loaded !== undefined && !sameBytes(loaded.contentHash, stored.contentHash)) {
           this.#differsAt = loaded.sequence;
           return;
         }
         next += 1;
       }
     }
+  }
+
+  /**
+   * Refuses a snapshot with more entries than ids are remembered of if two of them have one id. Entries that
+   * were compared with existing ones are in the staged log too; if there is none, all of them exist.
+   */
+  async #checkIds(): Promise<void> {
+    if (this.#staging === undefined) return;
+    await this.#staging.flush();
+    for (let after = ""; ;) {
+      const look = await this.#parts.store.repeatedId(this.#staging.log, after);
+      if (look.kind === "found") throw idRepeated(look.id);
+      if (look.kind === "none") return;
+      after = look.after;
+      await this.#parts.clock.yield();
+    }
+  }
+
+  /** Reads a page of what the context has. */
+  #page(after: number, through: number): Promise<StoredEntry[]> {
+    const bounds = { entriesMax: limits.snapshotTurnEntries, bytesMax: limits.readPageBytes };
+    return this.#parts.reader.page(this.#state, { after, through, ...bounds });
   }
 
   /** Opens a fresh log that begins with the entries the context has. */
@@ -204,19 +218,20 @@ class Load {
     const through = this.#base?.latest ?? 0;
     let after = 0;
     while (after < through) {
-      const page = await this.#parts.reader.page(this.#state, {
-        after,
-        through,
-        entriesMax: limits.readPageEntries,
-        bytesMax: limits.readPageBytes,
-      });
-      for (const { wire, contentHash: hash, sequence } of page) {
-        await staging.add(decodeEntry(wire), hash);
-        after = sequence;
-      }
+      const page = await this.#page(after, through);
+      await staging.add(page.map((row) => this.#existing(row)));
+      after += page.length;
       await this.#parts.clock.yield();
     }
     return staging;
+  }
+
+  /** Returns an entry that the context has, if it is what was appended. */
+  #existing(row: StoredEntry): StagedEntry {
+    const entry = decodeStored(row);
+    if (!sameBytes(contentHash(this.#state.id, entry, this.#parts.hasher), row.contentHash))
+      throw entryDamaged(row.sequence);
+    return { ...row, id: entry.id, key: entry.key };
   }
 
   /** Makes the staged entries the context's; returns how many are new. */
@@ -226,14 +241,15 @@ class Load {
       throw alreadyExists(contextId, this.#state.planned.latest);
     if (this.#differsAt !== undefined) throw differs(contextId, this.#differsAt);
     if (this.#staging === undefined) return 0;
-    const staged = await this.#staging.flush();
-    const { committer, clock } = this.#parts;
+    await this.#staging.flush();
+    const to = { ...this.#to, log: this.#staging.log };
+    const { committer } = this.#parts;
     await new Promise<void>((resolve, reject) => {
       committer.enqueue(
         new PublishUnit({
           state: this.#state,
           base: this.#base,
-          to: { ...staged, createdAtNs: this.#base?.createdAtNs ?? clock.nowNs() },
+          to,
           refuse: (planned) =>
             failIfExists ? alreadyExists(contextId, planned?.latest ?? 0) : headMoved(contextId),
           resolve,
@@ -242,18 +258,23 @@ class Load {
       );
     });
     this.#staging.published(this.#base?.log);
-    return staged.latest - (this.#base?.latest ?? 0);
+    return to.latest - (this.#base?.latest ?? 0);
   }
 
   async #newest(): Promise<{ latestSequence: number; resumeToken: Uint8Array }> {
     const latestSequence = this.#state.head?.latest ?? 0;
-    if (latestSequence === 0) return { latestSequence, resumeToken: encodeResumeToken(0, undefined) };
-    const [entry] = await this.#parts.reader.page(this.#state, {
-      after: latestSequence - 1,
-      through: latestSequence,
-      entriesMax: 1,
-      bytesMax: 1,
-    });
-    return { latestSequence, resumeToken: encodeResumeToken(latestSequence, entry?.contentHash) };
+    return { latestSequence, resumeToken: await this.#parts.reader.tokenAt(this.#state, latestSequence) };
   }
+}
+
+/** Returns what a head says after more entries. */
+function headAfter<State extends Omit<Head, "log">>(before: State, entries: readonly LoadedEntry[]): State {
+  let { latest, lamport, appendedAtNs, bytes } = before;
+  for (const entry of entries) {
+    latest = entry.sequence;
+    bytes += entry.bytes;
+    if (entry.lamport > lamport) lamport = entry.lamport;
+    if (entry.appendedAtNs > appendedAtNs) appendedAtNs = entry.appendedAtNs;
+  }
+  return { ...before, latest, lamport, appendedAtNs, bytes };
 }

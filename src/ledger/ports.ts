@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { ZstdDecoder } from "../core/zstd.ts";
+
 /** The durable state of one context: its last entry, and what the next append needs. */
 export interface Head {
   /** The internal log whose rows are this context's entries. */
@@ -45,10 +47,49 @@ export interface HeadChange {
   readonly to: Head;
 }
 
-/** What one transaction writes. Rows that no head covers stay invisible. */
+/**
+ * The id of the context that holds the node's log of logs: rows whose wire is a head record
+ * (`core/tlog/head-record.ts`). No client can name it, lists and totals leave it out.
+ */
+export const nodeLogId = "";
+
+/** The root of a full subtree of one log's RFC 6962 tree: 256^`level` leaves from `index` · 256^`level` on. */
+export interface NewSubtree {
+  readonly log: number;
+  /** At least 1. */
+  readonly level: number;
+  readonly index: number;
+  readonly root: Uint8Array;
+}
+
+/** The newest size and root of a context's log, or of the log of logs, that a signature was made for. */
+export interface SignedHead {
+  readonly contextId: string;
+  readonly generation: number;
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
+/** An entry whose stored bytes are not what was appended, or are again. */
+export interface DamageMark {
+  readonly log: number;
+  readonly sequence: number;
+  readonly damaged: boolean;
+}
+
+/**
+ * What one transaction writes. Rows that no head covers stay invisible. Subtrees and marks of rows that are neither
+ * covered nor staged are left out: their log was discarded while they were worked out.
+ */
 export interface Commit {
   readonly rows: readonly NewRow[];
   readonly heads: readonly HeadChange[];
+  readonly subtrees?: readonly NewSubtree[];
+  /** Each takes the place of the one its context had. */
+  readonly signed?: readonly SignedHead[];
+  /** Contexts of which the log of logs now has a leaf of this size. */
+  readonly logged?: readonly { readonly contextId: string; readonly size: number }[];
+  readonly damage?: readonly DamageMark[];
 }
 
 export type CommitOutcome =
@@ -105,6 +146,13 @@ export interface Totals {
   readonly bytes: number;
 }
 
+/** What a look for repeated ids has found so far. */
+export type RepeatedId =
+  | { readonly kind: "found"; readonly id: string }
+  /** Not among the ids up to `after`; look on from there. */
+  | { readonly kind: "more"; readonly after: string }
+  | { readonly kind: "none" };
+
 /**
  * Durable storage. Reads see every commit that was acknowledged, never wait for writes, and throw
  * {@link StoreError}. Commits are atomic, are acknowledged only after their fsync, and take effect
@@ -118,6 +166,24 @@ export interface Store {
   /** Returns contexts in the byte order of their ids. */
   list(range: ListRange): Promise<{ readonly contextId: string; readonly head: Head }[]>;
   totals(): Promise<Totals>;
+  /**
+   * Returns the packed content hashes of at most `count` rows of one log from sequence `first` on, committed or
+   * staged; fewer where rows end or one is missing.
+   */
+  contentHashes(log: number, first: number, count: number): Promise<Uint8Array>;
+  /** Returns the packed roots of at most `count` full subtrees from index `first` on; fewer where one is missing. */
+  subtreeRoots(log: number, level: number, first: number, count: number): Promise<Uint8Array>;
+  /** Returns the last row with this key up to sequence `through`. */
+  newestOfKey(log: number, key: string, through: number): Promise<StoredEntry | undefined>;
+  /** Returns whether two rows of one log have the same findable id; looks at a bounded number from `after` on. */
+  repeatedId(log: number, after: string): Promise<RepeatedId>;
+  signedHead(contextId: string): Promise<SignedHead | undefined>;
+  /** Returns contexts that have grown since the log of logs had a leaf of them, in the byte order of their ids. */
+  unlogged(limit: number): Promise<{ readonly contextId: string; readonly head: Head }[]>;
+  /** Returns at most `limit` entries that are marked as damaged. */
+  damaged(limit: number): Promise<{ readonly log: number; readonly sequence: number }[]>;
+  /** Returns 16 random bytes that were chosen when the ledger was made. */
+  nodeId(): Promise<Uint8Array>;
   /** Returns a log number that no row has used and no other call returns. */
   newLog(): number;
   commit(commit: Commit): Promise<CommitOutcome>;
@@ -141,4 +207,11 @@ export interface Random {
   fill(target: Uint8Array): void;
 }
 
-export type { Zstd } from "../core/zstd.ts";
+/** Compression of snapshot blocks. [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878) */
+export interface Zstd extends ZstdDecoder {
+  /**
+   * Resolves with one frame that needs a window of at most 8 MiB. Does not hold the event loop; `plain` must
+   * not change meanwhile.
+   */
+  compress(plain: Uint8Array): Promise<Uint8Array>;
+}

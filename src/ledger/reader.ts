@@ -5,13 +5,17 @@
  */
 
 import { type Cursor, encodeResumeToken, parseResumeToken } from "../core/cursor.ts";
+import { assert } from "../core/assert.ts";
 import { contentHashFieldBytes, varintSize } from "../core/entry-wire.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ContextState } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
+import type { KnownDamage } from "./damage-list.ts";
+import { entryDamaged, entryMissing } from "./data-loss.ts";
 import type { Clock, ReadRange, Store, StoredEntry } from "./ports.ts";
 import { fromStoreError } from "./store-failure.ts";
+import { isWellFormed } from "./verification-rows.ts";
 
 export interface GetInput {
   readonly contextId: string;
@@ -38,11 +42,13 @@ export class Reader {
   readonly #store: Store;
   readonly #contexts: ContextTable;
   readonly #clock: Clock;
+  readonly #damage: KnownDamage;
 
-  constructor(parts: { store: Store; contexts: ContextTable; clock: Clock }) {
+  constructor(parts: { store: Store; contexts: ContextTable; clock: Clock; damage: KnownDamage }) {
     this.#store = parts.store;
     this.#contexts = parts.contexts;
     this.#clock = parts.clock;
+    this.#damage = parts.damage;
   }
 
   /**
@@ -70,17 +76,31 @@ export class Reader {
     }
   }
 
-  /** Reads one page of the context's log as it is now, also while a load replaces the log. */
+  /**
+   * Reads one page of the context's log as it is now, also while a load replaces the log. It ends before an entry that is
+   * damaged or missing; throws DATA_LOSS if it would begin with one. With a key too: nobody knows the key of a damaged entry.
+   */
   async page(state: ContextState, range: Omit<ReadRange, "log">): Promise<StoredEntry[]> {
+    if (!this.#damage.isLoaded) await this.#damage.load();
     for (;;) {
       const log = state.head?.log;
       if (log === undefined) return [];
-      const entries = await this.#store.read({ log, ...range });
+      const damaged = this.#damage.first(log, range.after, range.through);
+      if (damaged === range.after + 1) throw entryDamaged(damaged);
+      const through = damaged === undefined ? range.through : damaged - 1;
+      const entries = await this.#store.read({ log, ...range, through });
       // The rows of a replaced log are deleted only after the head has moved.
       if (state.head?.log !== log) continue;
-      if (range.key === undefined) checkConsecutive(entries, range);
-      return entries;
+      const page =
+        range.key === undefined ? consecutive(entries, { ...range, through }) : wellFormed(entries);
+      if (page.length === 0 && damaged !== undefined) throw entryDamaged(damaged);
+      return page;
     }
+  }
+
+  /** Returns the resume token after the entry at `sequence`, or after nothing if it is 0. Throws DATA_LOSS if its hash is lost. */
+  async tokenAt(state: ContextState, sequence: number): Promise<Uint8Array> {
+    return encodeResumeToken(sequence, sequence === 0 ? undefined : await this.#hashAt(state, sequence));
   }
 
   /**
@@ -111,14 +131,43 @@ export class Reader {
     return cursor.sequence;
   }
 
+  /** Throws DATA_LOSS if the entry is damaged and what is left of it does not tell. */
   async #holds(state: ContextState, sequence: number, hashPrefix: Uint8Array): Promise<boolean> {
-    const [entry] = await this.page(state, {
-      after: sequence - 1,
-      through: sequence,
-      entriesMax: 1,
-      bytesMax: 1,
-    });
-    return entry !== undefined && hashPrefix.every((byte, i) => byte === entry.contentHash[i]);
+    const contentHash = await this.#hashAt(state, sequence);
+    const isHeld = hashPrefix.every((byte, i) => byte === contentHash[i]);
+    if (!isHeld && this.#isDamaged(state, sequence)) throw entryDamaged(sequence);
+    return isHeld;
+  }
+
+  /**
+   * Returns the hash stored for an entry that the context has. Whoever has the entry can go on behind it, so it does not
+   * matter here if the rest of it is damaged. Throws DATA_LOSS if the hash is lost too.
+   */
+  async #hashAt(state: ContextState, sequence: number): Promise<Uint8Array> {
+    for (;;) {
+      const log = state.head?.log;
+      assert(log !== undefined, "a context with entries keeps having them");
+      let entry: StoredEntry | undefined;
+      try {
+        [entry] = await this.#store.read({
+          log,
+          after: sequence - 1,
+          through: sequence,
+          entriesMax: 1,
+          bytesMax: 1,
+        });
+      } catch (cause) {
+        throw this.#isDamaged(state, sequence) ? entryDamaged(sequence, { cause }) : cause;
+      }
+      if (state.head?.log !== log) continue;
+      if (entry === undefined) throw entryMissing(sequence);
+      if (!isWellFormed(entry)) throw entryDamaged(sequence);
+      return entry.contentHash;
+    }
+  }
+
+  #isDamaged({ head }: ContextState, sequence: number): boolean {
+    return head !== undefined && this.#damage.first(head.log, sequence - 1, sequence) !== undefined;
   }
 
   async #collect(
@@ -134,13 +183,22 @@ export class Reader {
     let after = start;
     while (after < through && entries.length < entriesMax) {
       if (entries.length > 0) await this.#clock.yield();
-      const page = await this.page(state, {
-        after,
-        through,
-        key: key === "" ? undefined : key,
-        entriesMax: Math.min(limits.readPageEntries, entriesMax - entries.length),
-        bytesMax: limits.readPageBytes,
-      });
+      let page: StoredEntry[];
+      try {
+        page = await this.page(state, {
+          after,
+          through,
+          key: key === "" ? undefined : key,
+          entriesMax: Math.min(limits.readPageEntries, entriesMax - entries.length),
+          bytesMax: limits.readPageBytes,
+        });
+      } catch (error) {
+        // Who asked for a part gets the part before the damage; the next call is told of it.
+        const isPart = maxBytes !== 0 && entries.length > 0;
+        if (isPart && error instanceof LedgerError && error.code === "DATA_LOSS")
+          return { entries, more: true };
+        throw error;
+      }
       if (page.length === 0) break;
       for (const entry of page) {
         bytes += answerBytes(entry);
@@ -163,36 +221,26 @@ export class Reader {
   ): Promise<Uint8Array> {
     const last = entries.at(-1);
     if (last !== undefined) return encodeResumeToken(last.sequence, last.contentHash);
-    if (start === 0) return encodeResumeToken(0, undefined);
-    const [entry] = await this.page(state, { after: start - 1, through: start, entriesMax: 1, bytesMax: 1 });
-    return encodeResumeToken(start, entry?.contentHash);
+    return this.tokenAt(state, start);
   }
 }
 
-/** Throws DATA_LOSS if a row between the committed ones is missing. */
-function checkConsecutive(
-  entries: readonly StoredEntry[],
+/** Returns the rows up to where one is missing or not well-formed. Throws DATA_LOSS if that is the first. */
+function consecutive(
+  entries: StoredEntry[],
   { after, through }: { after: number; through: number },
-): void {
-  let expected = after + 1;
-  for (const { sequence } of entries) {
-    if (sequence !== expected) throw missingEntry(expected);
-    expected += 1;
-  }
-  if (entries.length === 0 && expected <= through) throw missingEntry(expected);
+): StoredEntry[] {
+  const [first] = entries;
+  if (through > after && first?.sequence !== after + 1) throw entryMissing(after + 1);
+  const gap = entries.findIndex(({ sequence }, index) => sequence !== after + 1 + index);
+  return wellFormed(gap === -1 ? entries : entries.slice(0, gap));
 }
 
-function missingEntry(sequence: number): LedgerError {
-  return new LedgerError(
-    "DATA_LOSS",
-    `the entry at sequence ${sequence} is missing in the server's storage`,
-    {
-      reason: "ENTRY_MISSING",
-      value: sequence,
-      sequence,
-      remedy: "restore the data directory from a copy",
-    },
-  );
+/** Returns the rows up to one that is not well-formed. Throws DATA_LOSS if that is the first. */
+function wellFormed(entries: StoredEntry[]): StoredEntry[] {
+  const bad = entries.findIndex((entry) => !isWellFormed(entry));
+  if (bad === 0) throw entryDamaged(entries[0]?.sequence ?? 0);
+  return bad === -1 ? entries : entries.slice(0, bad);
 }
 
 /** Returns OUT_OF_RANGE for a cursor beyond the newest entry. */

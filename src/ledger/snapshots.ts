@@ -1,10 +1,11 @@
-import { decodeEntry } from "../core/entry-wire.ts";
 import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
 import type { SnapshotSummary } from "../core/snapshot/snapshot-format.ts";
 import { createSnapshotWriter } from "../core/snapshot/snapshot-writer.ts";
+import type { ContextState } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
-import type { Clock, Zstd } from "./ports.ts";
+import { entryDamaged } from "./data-loss.ts";
+import type { Clock, StoredEntry, Zstd } from "./ports.ts";
 import type { Reader } from "./reader.ts";
 import { fromStoreError } from "./store-failure.ts";
 
@@ -13,48 +14,87 @@ export type SnapshotPart =
   | { readonly kind: "chunk"; readonly bytes: Uint8Array }
   | { readonly kind: "summary"; readonly summary: SnapshotSummary; readonly bytes: number };
 
+interface SnapshotsParts {
+  readonly contexts: ContextTable;
+  readonly reader: Reader;
+  readonly clock: Clock;
+  readonly hasher: Hasher;
+  readonly zstd: Zstd;
+}
+
 /** Copies contexts of any size in bounded memory, with a turn of the event loop after every page. */
 export class Snapshots {
-  readonly #parts: { contexts: ContextTable; reader: Reader; clock: Clock; hasher: Hasher; zstd: Zstd };
+  readonly #parts: SnapshotsParts;
 
-  constructor(parts: { contexts: ContextTable; reader: Reader; clock: Clock; hasher: Hasher; zstd: Zstd }) {
+  constructor(parts: SnapshotsParts) {
     this.#parts = parts;
   }
 
-  /** Copies the entries that are committed now; later ones are not in it. Throws LedgerError. */
+  /**
+   * Copies the entries that are committed now; later ones are not in it. Throws LedgerError: DATA_LOSS if an
+   * entry is not what was appended.
+   */
   async *snapshot(contextId: string): AsyncGenerator<SnapshotPart, void> {
-    const { contexts, reader, clock, hasher, zstd } = this.#parts;
+    const { contexts } = this.#parts;
     try {
       const state = await contexts.load(contextId);
       state.pins += 1;
       try {
-        const through = state.head?.latest ?? 0;
-        const writer = createSnapshotWriter({ contextId, createdAtNs: clock.nowNs(), hasher, zstd });
-        const chunker = new Chunker();
-        let after = 0;
-        while (after < through) {
-          const page = await reader.page(state, {
-            after,
-            through,
-            entriesMax: limits.readPageEntries,
-            bytesMax: limits.readPageBytes,
-          });
-          for (const { wire, sequence } of page) {
-            chunker.add(writer.add(decodeEntry(wire)));
-            after = sequence;
-          }
-          for (const bytes of chunker.take(limits.snapshotChunkBytes)) yield { kind: "chunk", bytes };
-          await clock.yield();
-        }
-        const { chunks, summary } = writer.finish();
-        chunker.add(chunks);
-        for (const bytes of chunker.take(1)) yield { kind: "chunk", bytes };
-        yield { kind: "summary", summary, bytes: chunker.taken };
+        yield* this.#copy(state);
       } finally {
         state.pins -= 1;
       }
     } catch (error) {
       throw fromStoreError(error);
+    }
+  }
+
+  async *#copy(state: ContextState): AsyncGenerator<SnapshotPart, void> {
+    const { clock, hasher, zstd } = this.#parts;
+    const createdAtNs = clock.nowNs();
+    const writer = createSnapshotWriter({ contextId: state.id, createdAtNs, hasher, damaged: entryDamaged });
+    const chunker = new Chunker();
+    /** Blocks that are being compressed while the next one is read. */
+    const waiting: { readonly frame: Promise<Uint8Array>; readonly plainBytes: number }[] = [];
+
+    function compress(blocks: readonly Uint8Array[]): void {
+      for (const block of blocks) {
+        const frame = zstd.compress(block);
+        // Whoever takes it learns of a failure; if the snapshot ends before, nobody need.
+        frame.catch(() => {});
+        waiting.push({ frame, plainBytes: block.length });
+      }
+    }
+
+    async function takeUntil(left: number): Promise<void> {
+      while (waiting.length > left) {
+        const block = waiting.shift();
+        if (block !== undefined) chunker.add(writer.compressed(await block.frame, block.plainBytes));
+      }
+    }
+
+    chunker.add(writer.begin());
+    for await (const page of this.#pages(state)) {
+      compress(writer.add(page));
+      await takeUntil(limits.snapshotBlocksCompressedMax - 1);
+      for (const bytes of chunker.take(limits.snapshotChunkBytes)) yield { kind: "chunk", bytes };
+    }
+    compress(writer.rest());
+    await takeUntil(0);
+    const { chunks, summary } = writer.finish();
+    chunker.add(chunks);
+    for (const bytes of chunker.take(1)) yield { kind: "chunk", bytes };
+    yield { kind: "summary", summary, bytes: chunker.taken };
+  }
+
+  async *#pages(state: ContextState): AsyncGenerator<readonly StoredEntry[], void> {
+    const through = state.head?.latest ?? 0;
+    const bounds = { entriesMax: limits.snapshotTurnEntries, bytesMax: limits.readPageBytes };
+    for (let after = 0; after < through;) {
+      const page = await this.#parts.reader.page(state, { after, through, ...bounds });
+      yield page;
+      after += page.length;
+      await this.#parts.clock.yield();
     }
   }
 }

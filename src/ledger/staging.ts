@@ -1,10 +1,8 @@
-import { encodeEntry } from "../core/entry-wire.ts";
-import { type Entry, entryBytes } from "../core/entry.ts";
 import { LedgerError } from "../core/errors.ts";
-import type { Hash } from "../core/hasher.ts";
+import type { LoadedEntry } from "../core/snapshot/snapshot-entry.ts";
 import type { Unit } from "./commit-unit.ts";
 import type { Committer } from "./committer.ts";
-import type { Clock, Head, NewRow, Store } from "./ports.ts";
+import type { Clock, NewRow, Store } from "./ports.ts";
 import { StoreError } from "./ports.ts";
 
 /** Rows of one staging commit, at most. */
@@ -13,60 +11,45 @@ const stageBytesMax = 4 * 1024 * 1024;
 /** How long a load waits for room in the queue before it gives up. */
 const roomMsMax = 30_000;
 const roomRetryMs = 10;
+/** For an hour; what is left then is deleted after the next start. */
+const discardTriesMax = 3600;
+const discardRetryMs = 1000;
+
+export type StagedEntry = Pick<LoadedEntry, "sequence" | "id" | "key" | "contentHash" | "wire">;
 
 /** A log in the making: rows that no head names yet, written through the ordinary commits. */
 export class Staging {
   readonly #store: Store;
   readonly #committer: Committer;
   readonly #clock: Clock;
-  readonly #log: number;
+  /** The log that the rows are of. */
+  readonly log: number;
   #rows: NewRow[] = [];
   #rowBytes = 0;
   #writing: Promise<void> = Promise.resolve();
   #begun = false;
   #published = false;
-  #latest = 0;
-  #lamport = 0n;
-  #appendedAtNs = 0n;
-  #bytes = 0;
 
   constructor(parts: { store: Store; committer: Committer; clock: Clock }) {
     this.#store = parts.store;
     this.#committer = parts.committer;
     this.#clock = parts.clock;
-    this.#log = parts.store.newLog();
+    this.log = parts.store.newLog();
   }
 
-  /** Adds the next entry; waits when the commit before is still under way. */
-  async add(entry: Entry, contentHash: Hash): Promise<void> {
-    const wire = encodeEntry(entry);
-    this.#rows.push({
-      log: this.#log,
-      sequence: entry.sequence,
-      key: entry.key,
-      contentHash,
-      wire,
-      findableId: entry.id,
-    });
-    this.#rowBytes += wire.length;
-    this.#latest = entry.sequence;
-    if (entry.lamport > this.#lamport) this.#lamport = entry.lamport;
-    if (entry.appendedAtNs > this.#appendedAtNs) this.#appendedAtNs = entry.appendedAtNs;
-    this.#bytes += entryBytes(entry);
-    if (this.#rows.length >= stageEntriesMax || this.#rowBytes >= stageBytesMax) await this.#write();
+  /** Adds the next entries; waits while the commit before the one they complete is under way. */
+  async add(entries: readonly StagedEntry[]): Promise<void> {
+    for (const { sequence, id, key, contentHash, wire } of entries) {
+      this.#rows.push({ log: this.log, sequence, key, contentHash, wire, findableId: id });
+      this.#rowBytes += wire.length;
+      if (this.#rows.length >= stageEntriesMax || this.#rowBytes >= stageBytesMax) await this.#write();
+    }
   }
 
-  /** Resolves when all rows are on disk, with what the head of this log is to be. */
-  async flush(): Promise<Omit<Head, "createdAtNs">> {
+  /** Resolves when all rows are on disk. */
+  async flush(): Promise<void> {
     await this.#write();
     await this.#writing;
-    return {
-      log: this.#log,
-      latest: this.#latest,
-      lamport: this.#lamport,
-      appendedAtNs: this.#appendedAtNs,
-      bytes: this.#bytes,
-    };
   }
 
   /** A head names this log now; the one it took the place of is deleted in the background. */
@@ -77,7 +60,7 @@ export class Staging {
 
   discardUnlessPublished(): void {
     if (this.#published || !this.#begun) return;
-    void this.#writing.catch(() => {}).then(() => this.#discard(this.#log));
+    void this.#writing.catch(() => {}).then(() => this.#discard(this.log));
   }
 
   /** Hands the collected rows to the committer once those before are on disk. */
@@ -109,12 +92,20 @@ export class Staging {
     }
   }
 
-  /** Deletes all rows of a log that no head names; what a failing store leaves, it finds itself later. */
+  /**
+   * Deletes all rows of a log that no head names. A disk that is full may not even have room for that, so it is
+   * tried again; a store that was closed finds such rows itself when it is opened.
+   */
   async #discard(log: number): Promise<void> {
-    try {
-      while (await this.#store.discard(log, 0)) await this.#clock.yield();
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+    for (let tries = 0; tries < discardTriesMax; tries += 1) {
+      try {
+        while (await this.#store.discard(log, 0)) await this.#clock.yield();
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        if (error.failure !== "full" && error.failure !== "io") return;
+      }
+      await new Promise<void>((resolve) => this.#clock.after(discardRetryMs, resolve));
     }
   }
 }

@@ -1,5 +1,5 @@
-import { decodeEntry } from "../core/entry-wire.ts";
 import { limits } from "../core/limits.ts";
+import { decodeStored } from "./decode-stored.ts";
 import type { StoredEntry } from "./ports.ts";
 
 /**
@@ -16,7 +16,7 @@ export class Span {
   matching(key: string): Span {
     let span = this.#matching.get(key);
     if (span === undefined) {
-      span = new Span(this.entries.filter((entry) => decodeEntry(entry.wire).key === key));
+      span = new Span(this.entries.filter((entry) => decodeStored(entry).key === key));
       this.#matching.set(key, span);
     }
     return span;

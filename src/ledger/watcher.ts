@@ -1,15 +1,32 @@
 import type { LedgerError } from "../core/errors.ts";
+import type { Hash } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
+import type { Frontier } from "../core/merkle/frontier.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Clock, ReadRange, StoredEntry } from "./ports.ts";
 import { fromStoreError } from "./store-failure.ts";
 import type { Tail } from "./tail.ts";
 import { Span } from "./tail.ts";
 
+/** What the reader of a watch with proofs is given, in order. */
+export type ProofItem =
+  | { readonly kind: "frontier"; readonly frontier: Frontier }
+  /** `root` is that of the tree that ends with the entry. */
+  | { readonly kind: "entry"; readonly entry: StoredEntry; readonly root: Hash }
+  /** Packed leaf hashes of entries without the key, and the root of the tree that ends with the last of them. */
+  | {
+      readonly kind: "skipped";
+      readonly hashes: Uint8Array;
+      readonly through: number;
+      readonly root: Hash;
+    };
+
 /** Where a watcher's events go; one implementation per protocol. Its methods must not throw. */
 export interface WatchSink {
   /** Takes entries; false asks the watcher to wait until `resume` is called. */
   entries(span: Span): boolean;
+  /** Takes items in the place of entries if the watch is one with proofs; answers like `entries`. */
+  proofItems?(items: readonly ProofItem[]): boolean;
   /** Nothing was sent for a while; false asks the watcher to wait until `resume` is called. */
   heartbeat(latestSequence: number): boolean;
   caughtUp(latestSequence: number): void;

@@ -32,6 +32,38 @@ export class ReplaceableStore implements Store {
     return this.#use((store) => store.totals());
   }
 
+  contentHashes(...args: Parameters<Store["contentHashes"]>): ReturnType<Store["contentHashes"]> {
+    return this.#use((store) => store.contentHashes(...args));
+  }
+
+  subtreeRoots(...args: Parameters<Store["subtreeRoots"]>): ReturnType<Store["subtreeRoots"]> {
+    return this.#use((store) => store.subtreeRoots(...args));
+  }
+
+  newestOfKey(...args: Parameters<Store["newestOfKey"]>): ReturnType<Store["newestOfKey"]> {
+    return this.#use((store) => store.newestOfKey(...args));
+  }
+
+  repeatedId(...args: Parameters<Store["repeatedId"]>): ReturnType<Store["repeatedId"]> {
+    return this.#use((store) => store.repeatedId(...args));
+  }
+
+  signedHead(...args: Parameters<Store["signedHead"]>): ReturnType<Store["signedHead"]> {
+    return this.#use((store) => store.signedHead(...args));
+  }
+
+  unlogged(...args: Parameters<Store["unlogged"]>): ReturnType<Store["unlogged"]> {
+    return this.#use((store) => store.unlogged(...args));
+  }
+
+  damaged(...args: Parameters<Store["damaged"]>): ReturnType<Store["damaged"]> {
+    return this.#use((store) => store.damaged(...args));
+  }
+
+  nodeId(): ReturnType<Store["nodeId"]> {
+    return this.#use((store) => store.nodeId());
+  }
+
   newLog(): number {
     if (this.#store === undefined) throw closed();
     return this.#store.newLog();

@@ -12,7 +12,9 @@ import type { Ledger, WatchRequest } from "../ledger/ledger.ts";
 import { watchCursor } from "../ledger/ledger.ts";
 import { controlEvent } from "./control-event.ts";
 import { takesControlEvents } from "./fast/plain-watch.ts";
-import { appendInput, durability, entryMessage, loadMessage, refuseProofs } from "./messages.ts";
+import { withProof } from "./acknowledged.ts";
+import { appendInput, durability, entryMessage, loadMessage, proofField } from "./messages.ts";
+import { proofEvent } from "./proof-event.ts";
 import { snapshotMetadata } from "./snapshot-metadata.ts";
 import { type WatchItem, watchStream } from "./watch-stream.ts";
 
@@ -20,9 +22,11 @@ import { type WatchItem, watchStream } from "./watch-stream.ts";
 export function createContextService(ledger: Ledger): ServiceImpl<typeof ContextService> {
   return {
     async append(request) {
-      refuseProofs(request.proof, "proof");
-      const appended = await ledger.append(request.contextId, appendInput(request), request);
-      return { entry: entryMessage(appended), duplicate: appended.duplicate, durability };
+      const { contextId, proof } = request;
+      const appending = ledger.append(contextId, appendInput(request), request);
+      const appended = await (proof ? withProof(ledger, contextId, appending) : appending);
+      const { duplicate } = appended;
+      return { entry: entryMessage(appended), duplicate, durability, ...proofField(appended) };
     },
 
     async get(request, context) {
@@ -67,21 +71,27 @@ export function createContextService(ledger: Ledger): ServiceImpl<typeof Context
 
 /** Returns what the ledger is asked for by a Watch message. Throws LedgerError. */
 export function watchRequest(message: WatchRequestMessage): WatchRequest {
-  refuseProofs(message.proofs, "proofs");
-  const { contextId, key, heartbeatMs } = message;
+  const { contextId, key, heartbeatMs, proofs } = message;
   return {
     contextId,
     key,
     from: watchCursor(message.fromSequence, message.resumeToken),
     heartbeatMs,
     resets: takesControlEvents(message),
+    proofs,
   };
 }
 
 /** Returns the message for an item, or undefined if this client must not get it. */
 export function watchEvent(item: WatchItem, request: WatchRequestMessage): WatchEvent | undefined {
-  if (item.kind === "entry") return create(WatchEventSchema, { entry: entryMessage(item.entry) });
-  return takesControlEvents(request) ? controlEvent(item.kind, item.sequence) : undefined;
+  switch (item.kind) {
+    case "entry":
+      return create(WatchEventSchema, { entry: entryMessage(item.entry) });
+    case "proof":
+      return proofEvent(item.item);
+    default:
+      return takesControlEvents(request) ? controlEvent(item.kind, item.sequence) : undefined;
+  }
 }
 
 async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -21,6 +21,7 @@ import {
   receiptMessage,
   streamError,
 } from "./messages.ts";
+import { withProofs } from "./acknowledged.ts";
 import { pipelined } from "./pipelined.ts";
 import { snapshotMetadata } from "./snapshot-metadata.ts";
 
@@ -70,7 +71,9 @@ async function appendBatch(
   ledger: Ledger,
   request: AppendBatchRequest | AppendStreamRequest,
 ): Promise<AppendBatchResponse> {
-  const appended = await ledger.appendBatch(request.contextId, request.entries.map(appendInput), request);
+  const { contextId, entries, proof } = request;
+  const appending = ledger.appendBatch(contextId, entries.map(appendInput), request);
+  const appended = await (proof ? withProofs(ledger, contextId, appending) : appending);
   return create(AppendBatchResponseSchema, { receipts: appended.map(receiptMessage), durability });
 }
 

@@ -7,12 +7,13 @@
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { contentHashFieldBytes, writeContentHashField } from "../core/entry-wire.ts";
-import { LedgerError } from "../core/errors.ts";
 import type { AppendInput } from "../core/validate.ts";
 import {
   type AppendRequest,
   type Entry,
   EntrySchema,
+  type InclusionProof,
+  InclusionProofSchema,
   type LoadResponseSchema,
 } from "../gen/converge/context/v1/context_pb.ts";
 import {
@@ -25,10 +26,12 @@ import {
   ReceiptSchema,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
-import type { Appended } from "../ledger/append-unit.ts";
+import type { Inclusion } from "../ledger/integrity.ts";
 import type { ContextInfo } from "../ledger/ledger.ts";
 import type { LoadResult } from "../ledger/loader.ts";
+import { entryDamaged } from "../ledger/data-loss.ts";
 import type { StoredEntry } from "../ledger/ports.ts";
+import type { Acknowledged } from "./acknowledged.ts";
 import { toConnectError } from "./connect-error.ts";
 
 /** One node has the entry and is meant to. */
@@ -43,17 +46,29 @@ export function entryBytes(entry: StoredEntry): Uint8Array {
 }
 
 export function entryMessage(entry: StoredEntry): Entry {
-  return fromBinary(EntrySchema, entryBytes(entry));
+  try {
+    return fromBinary(EntrySchema, entryBytes(entry));
+  } catch (cause) {
+    throw entryDamaged(entry.sequence, { cause });
+  }
 }
 
-export function receiptMessage({
-  id,
-  sequence,
-  appendedAtNs,
-  lamport,
-  contentHash,
-  duplicate,
-}: Appended): Receipt {
+/** Returns the proof of an acknowledged entry, if it was asked for, as a field of an answer. */
+export function proofField({ inclusion }: Acknowledged): { readonly proof?: InclusionProof } {
+  return inclusion === undefined ? {} : { proof: inclusionMessage(inclusion) };
+}
+
+export function inclusionMessage({ index, size, root, hashes }: Inclusion): InclusionProof {
+  return create(InclusionProofSchema, {
+    leafIndex: BigInt(index),
+    treeSize: BigInt(size),
+    root,
+    hashes: [...hashes],
+  });
+}
+
+export function receiptMessage(acknowledged: Acknowledged): Receipt {
+  const { id, sequence, appendedAtNs, lamport, contentHash, duplicate } = acknowledged;
   return create(ReceiptSchema, {
     id,
     sequence: BigInt(sequence),
@@ -61,6 +76,7 @@ export function receiptMessage({
     lamport,
     contentHash,
     duplicate,
+    ...proofField(acknowledged),
   });
 }
 
@@ -101,16 +117,5 @@ export function contextInfoMessage({ contextId, head }: ContextInfo): ContextInf
     createdAtNs: head.createdAtNs,
     lastAppendedAtNs: head.appendedAtNs,
     lamport: head.lamport,
-  });
-}
-
-/** Throws UNIMPLEMENTED if a request asks for what a later version answers. */
-export function refuseProofs(asked: boolean, field: "proof" | "proofs"): void {
-  if (!asked) return;
-  throw new LedgerError("UNIMPLEMENTED", `${field} is not available in this version`, {
-    reason: "PROOFS_UNAVAILABLE",
-    field,
-    value: "true",
-    remedy: `leave ${field} unset`,
   });
 }

@@ -1,5 +1,6 @@
 import type { CallCode, Metrics, Operation, Protocol } from "../core/metrics.ts";
 import type { Clock, Totals } from "../ledger/ports.ts";
+import type { ScrubReading } from "../ledger/scrubber.ts";
 import { expositionType, type Family, histograms, numbers, type Sample } from "./exposition.ts";
 import { Histogram } from "./histogram.ts";
 
@@ -11,6 +12,7 @@ export interface MetricSources {
   /** Appends that wait for their commit. */
   queued(): { readonly entries: number; readonly bytes: number };
   watches(): { readonly contexts: number; readonly lagging: number };
+  scrub(): ScrubReading;
   process(): ProcessReading;
 }
 
@@ -104,6 +106,7 @@ export class PrometheusMetrics implements Metrics {
       queueLines(this.#sources.queued()),
       numbers(named("watchers", "Open watches."), "gauge", mapSamples("protocol", this.#watchers)),
       watchLines(this.#sources.watches()),
+      scrubLines(this.#sources.scrub()),
       numbers(
         named("child_restarts_total", "Restarts of parts of the server after a crash."),
         "counter",
@@ -177,6 +180,35 @@ function watchLines({ contexts, lagging }: ReturnType<MetricSources["watches"]>)
     gauge("converge_ledger_watched_contexts", "Contexts with at least one watch.", contexts) +
     gauge("converge_ledger_watchers_lagging", "Watches that were not sent everything yet.", lagging)
   );
+}
+
+function scrubLines({ entries, passes, damaged, lastPassAgeSeconds }: ScrubReading): string {
+  const lines = [
+    numbers(
+      named("scrub_entries_total", "Entries that were verified in the background."),
+      "counter",
+      only(entries),
+    ),
+    numbers(
+      named("scrub_passes_total", "Times that everything was verified in the background."),
+      "counter",
+      only(passes),
+    ),
+    gauge(
+      "converge_ledger_scrub_damaged",
+      "Entries and contexts that are known to be damaged in the store.",
+      damaged,
+    ),
+  ];
+  if (lastPassAgeSeconds !== undefined)
+    lines.push(
+      gauge(
+        "converge_ledger_scrub_last_pass_age_seconds",
+        "Time since everything was last verified in the background.",
+        lastPassAgeSeconds,
+      ),
+    );
+  return lines.join("");
 }
 
 function processLines(reading: ProcessReading): string {

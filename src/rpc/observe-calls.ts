@@ -1,12 +1,13 @@
 import type { ConnectError, Interceptor } from "@connectrpc/connect";
 import type { Metrics, Operation, Protocol } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
+import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
 import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { abortError, callCode, toConnectError } from "./connect-error.ts";
 
 /** The calls that are measured; health checks and reflection are not. */
 const operations = new Set<string>(
-  [...ContextService.methods, ...LedgerService.methods].map(({ name }) => name),
+  [ContextService, LedgerService, IntegrityService].flatMap(({ methods }) => methods.map(({ name }) => name)),
 );
 
 /**

@@ -2,6 +2,8 @@
 export interface Check {
   readonly name: string;
   readonly ok: boolean;
+  /** True if it does its work, and somebody should look after it all the same. */
+  readonly degraded?: boolean;
   /** Why not, without client data. */
   readonly detail?: string;
 }

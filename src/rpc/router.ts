@@ -3,6 +3,7 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { limits } from "../core/limits.ts";
 import type { Metrics } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
+import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
 import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
@@ -13,6 +14,7 @@ import { badQuery } from "./bad-query.ts";
 import { createContextService } from "./context-service.ts";
 import type { Readiness } from "./readiness.ts";
 import { createHealthService } from "./health-service.ts";
+import { createIntegrityService } from "./integrity-service.ts";
 import { createLedgerService } from "./ledger-service.ts";
 import { observeCalls } from "./observe-calls.ts";
 import { createReflection } from "./reflection-service.ts";
@@ -28,7 +30,7 @@ export interface RouterParts {
   readonly budget: BodyBudget;
 }
 
-const services = [ContextService, LedgerService, Health, ReflectionV1, ReflectionV1Alpha];
+const services = [ContextService, LedgerService, IntegrityService, Health, ReflectionV1, ReflectionV1Alpha];
 
 /**
  * Returns the general path: every call of every service, on every protocol and in every form, by request
@@ -45,6 +47,7 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
   });
   router.service(ContextService, createContextService(parts.ledger));
   router.service(LedgerService, createLedgerService(parts.ledger));
+  router.service(IntegrityService, createIntegrityService(parts.ledger.integrity));
   router.service(
     Health,
     createHealthService(

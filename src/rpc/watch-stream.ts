@@ -3,11 +3,14 @@ import { limits } from "../core/limits.ts";
 import type { Ledger, WatchRequest } from "../ledger/ledger.ts";
 import type { StoredEntry } from "../ledger/ports.ts";
 import type { Span } from "../ledger/tail.ts";
+import type { ProofItem } from "../ledger/watcher.ts";
 import { throwReason } from "./throw-reason.ts";
 
 /** What a watch brings. */
 export type WatchItem =
   | { readonly kind: "entry"; readonly entry: StoredEntry }
+  /** Instead of entries, if the request asked for proofs. */
+  | { readonly kind: "proof"; readonly item: ProofItem }
   | { readonly kind: "heartbeat" | "caughtUp" | "reset"; readonly sequence: number };
 
 /**
@@ -32,6 +35,14 @@ export async function* watchStream(
       for (const entry of span.entries) {
         queue.push({ kind: "entry", entry });
         bytes += entry.wire.length;
+      }
+      wakeConsumer();
+      return bytes < limits.watcherBufferBytes;
+    },
+    proofItems(items: readonly ProofItem[]): boolean {
+      for (const item of items) {
+        queue.push({ kind: "proof", item });
+        bytes += proofItemBytes(item);
       }
       wakeConsumer();
       return bytes < limits.watcherBufferBytes;
@@ -72,5 +83,16 @@ export async function* watchStream(
   } finally {
     signal.removeEventListener("abort", aborted);
     watcher.close();
+  }
+}
+
+function proofItemBytes(item: ProofItem): number {
+  switch (item.kind) {
+    case "frontier":
+      return item.frontier.subtrees.length;
+    case "entry":
+      return item.entry.wire.length;
+    case "skipped":
+      return item.hashes.length;
   }
 }

@@ -9,6 +9,7 @@ import type { Log } from "../core/log.ts";
 import type { ServerConfig } from "../config.ts";
 import { loadHasher } from "../hash/load-hasher.ts";
 import { Ledger } from "../ledger/ledger.ts";
+import type { Clock } from "../ledger/ports.ts";
 import { watchProcess } from "../node/process-reading.ts";
 import { ReplaceableStore } from "../node/replaceable-store.ts";
 import { createSystemClock } from "../node/system-clock.ts";
@@ -25,7 +26,10 @@ import { type Shutdown, shuttingDown } from "../rpc/shutdown.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { ChildSpec, Group, RestartPolicy, RunningChild, SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
+import { damageReports } from "./damage-reports.ts";
 import { hostCheck } from "./host-check.ts";
+import { startLogKeeper } from "./log-keeper.ts";
+import { NodeSigner } from "./node-signer.ts";
 import { readTls } from "./read-tls.ts";
 import { TreeReadiness } from "./tree-readiness.ts";
 
@@ -56,6 +60,7 @@ const restartPolicy: RestartPolicy = {
 };
 const startTimeoutMs = 120_000;
 const storageStopMs = 60_000;
+const keeperStopMs = 10_000;
 
 /** Starts everything. Rejects if a part cannot start, with nothing left running; with ConfigError if a file that a setting names cannot be used. */
 export async function startServer(options: ServerOptions): Promise<Server> {
@@ -70,25 +75,36 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     queued: () => ledger.queued,
     watches: () => ledger.watchCounts(),
     process: readProcess,
+    scrub: () => ledger.scrubbed,
   });
-  const ledger = new Ledger({
+  const hasher = await loadHasher();
+  const { logName, nodeName } = config;
+  const signer = new NodeSigner({ directory: config.data, logName, nodeName, clock, hasher });
+  const ledger: Ledger = new Ledger({
     store,
     clock,
     random: systemRandom,
-    hasher: await loadHasher(),
+    hasher,
     zstd: createZstd(),
     inflate,
-    observer: metrics,
+    observer: {
+      commit: (commit) => metrics.commit(commit),
+      ...damageReports(log, () => readiness.changed()),
+    },
+    signer,
+    scrubRate: config.scrubRate,
   });
-  const readiness = new TreeReadiness(
+  const readiness: TreeReadiness = new TreeReadiness(
     () => tree.state(),
     () => ledger.appendTrouble,
+    () => ledger.scrubbed.damaged,
   );
   const draining = new AbortController();
   const over = new AbortController();
   const shutdown = { draining: draining.signal, over: over.signal };
   const listening = { ...listenerParts(options, ledger, metrics, readiness, shutdown) };
-  const tree = new SupervisionTree(treeOf(options, { store, ledger, listening, draining: draining.signal }), {
+  const parts = { store, ledger, signer, clock, listening, draining: draining.signal };
+  const tree = new SupervisionTree(treeOf(options, parts), {
     clock,
     onEvent: (event) => {
       logEvent(log, event);
@@ -171,18 +187,24 @@ function listenerParts(
 }
 
 function treeOf(
-  { config, openStore }: ServerOptions,
+  { config, openStore, log }: ServerOptions,
   parts: {
     store: ReplaceableStore;
     ledger: Ledger;
+    signer: NodeSigner;
+    clock: Clock;
     listening: { grpc: Listening; http: Listening };
     /** Has fired if parts stop because the server stops, and not because they failed. */
     draining: AbortSignal;
   },
 ): Group {
-  const { store, ledger, listening, draining } = parts;
+  const { store, ledger, signer, clock, listening, draining } = parts;
   const storage = child("storage", storageStopMs, async () => {
     const opened = await openStore();
+    await signer.begin(opened).catch(async (error: unknown) => {
+      await opened.abort();
+      throw error;
+    });
     store.attach(opened);
     let hasCrashed = false;
     void opened.crashed.then(() => (hasCrashed = true));
@@ -200,6 +222,13 @@ function treeOf(
     crashed: new Promise<Error>(() => {}),
     stop: async () => ledger.endWatches(watchRestarting()),
   }));
+  const keeper = child("log", keeperStopMs, async () =>
+    startLogKeeper({ update: () => ledger.updateNodeLog(), clock, intervalMs: config.logIntervalMs, log }),
+  );
+  const scrub = child("scrub", keeperStopMs, async () => ({
+    crashed: new Promise<Error>(() => {}),
+    stop: ledger.startScrub(),
+  }));
   const servers: ChildSpec = {
     name: "servers",
     strategy: "one-for-one",
@@ -209,7 +238,7 @@ function treeOf(
     ],
     ...restartPolicy,
   };
-  return { name: "ledger", strategy: "one-for-one", children: [storage, watch, servers] };
+  return { name: "ledger", strategy: "one-for-one", children: [storage, watch, keeper, scrub, servers] };
 }
 
 /** What is left of a listener that failed is cut at once, so that it is back at once. */

@@ -6,12 +6,15 @@ import type { ChildState } from "../supervisor/spec.ts";
 export class TreeReadiness implements Readiness {
   readonly #state: () => ChildState;
   readonly #appendTrouble: () => LedgerError | undefined;
+  readonly #damaged: () => number;
   readonly #listeners = new Set<() => void>();
   #draining = false;
 
-  constructor(state: () => ChildState, appendTrouble: () => LedgerError | undefined) {
+  /** `damaged` tells how much of what is stored is known to be damaged. */
+  constructor(state: () => ChildState, appendTrouble: () => LedgerError | undefined, damaged: () => number) {
     this.#state = state;
     this.#appendTrouble = appendTrouble;
+    this.#damaged = damaged;
   }
 
   checks(): readonly Check[] {
@@ -20,11 +23,18 @@ export class TreeReadiness implements Readiness {
     return [
       ...leaves(this.#state()),
       detail === undefined ? { name: "appends", ok: true } : { name: "appends", ok: false, detail },
+      integrity(this.#damaged()),
     ];
   }
 
   verbose(): unknown {
-    return { ready: this.checks().every(({ ok }) => ok), checks: this.checks(), tree: this.#state() };
+    const checks = this.checks();
+    return {
+      ready: checks.every(({ ok }) => ok),
+      degraded: checks.some(({ degraded }) => degraded),
+      checks,
+      tree: this.#state(),
+    };
   }
 
   subscribe(listener: () => void): () => void {
@@ -42,6 +52,13 @@ export class TreeReadiness implements Readiness {
     this.#draining = true;
     this.changed();
   }
+}
+
+/** Damage of some entries is no reason to stop serving the others. */
+function integrity(damaged: number): Check {
+  if (damaged === 0) return { name: "integrity", ok: true };
+  const detail = `${damaged} ${damaged === 1 ? "place" : "places"} in the storage damaged, see the log`;
+  return { name: "integrity", ok: true, degraded: true, detail };
 }
 
 function leaves({ name, status, lastError, children }: ChildState): Check[] {

@@ -8,6 +8,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import { decodeUtf8 } from "../core/utf8.ts";
 import { type CommitOutcome, StoreError } from "../ledger/ports.ts";
+import { IntegrityWriter } from "./integrity-writer.ts";
 import type { PackedCommit, PackedHeadChange, PackedRow } from "./packed-commit.ts";
 import { queryOnce } from "./query-once.ts";
 import { sqliteCode, toStoreError } from "./sqlite-failure.ts";
@@ -28,6 +29,7 @@ export class CommitWriter {
   readonly nextLog: number;
   readonly #db: Database;
   readonly #sql: Statements;
+  readonly #integrity: IntegrityWriter;
   readonly #staged = new StagedRows();
   /** Logs that an earlier instance left with rows that no head may cover. */
   readonly #orphans: Set<number>;
@@ -44,6 +46,8 @@ export class CommitWriter {
     this.#reserved = this.nextLog + logsReserved;
     db.run("UPDATE totals SET next_log = ?", [this.#reserved]);
     this.#sql = prepareAll(db);
+    this.#integrity = new IntegrityWriter(db);
+    this.#forgetOrphanTrees();
   }
 
   /**
@@ -60,6 +64,9 @@ export class CommitWriter {
       }
       const plan = this.#staged.plan(commit.rows, commit.heads, (log) => this.#latestOf(log));
       this.#write(commit.rows, plan);
+      if (commit.integrity !== undefined) {
+        this.#integrity.write(commit.integrity, (log) => this.#lastOf(log, plan));
+      }
       this.#count(commit.heads, nextLog);
       const syncMicros = this.#sync("commit");
       this.#staged.apply(plan);
@@ -98,6 +105,7 @@ export class CommitWriter {
 
   /** Releases the statements, so that the connection can be closed. */
   finalize(): void {
+    this.#integrity.finalize();
     for (const statement of Object.values(this.#sql)) statement.finalize();
   }
 
@@ -105,10 +113,11 @@ export class CommitWriter {
   #moveHead({ id, from, to }: PackedHeadChange): boolean {
     const values = [to.latest, to.lamport, to.appendedAtNs, to.bytes, to.createdAtNs] as const;
     if (from === undefined) return this.#sql.insertHead.run(id, to.log, ...values).changes === 1;
-    // Most heads keep their log, and its index is then left alone.
-    if (from.log === to.log)
-      return this.#sql.moveHead.run(...values, id, from.log, from.latest).changes === 1;
-    return this.#sql.switchHead.run(to.log, ...values, id, from.log, from.latest).changes === 1;
+    const base = [id, from.log, from.latest] as const;
+    // Most heads keep their log and still wait for the log of logs; both indexes are then left alone.
+    if (from.log !== to.log) return this.#sql.switchHead.run(to.log, ...values, ...base).changes === 1;
+    if (this.#sql.moveHead.run(...values, ...base).changes === 1) return true;
+    return this.#sql.moveLoggedHead.run(...values, to.latest, ...base).changes === 1;
   }
 
   #write(rows: readonly PackedRow[], plan: StagingPlan): void {
@@ -124,7 +133,9 @@ export class CommitWriter {
     let contexts = 0;
     let entries = 0;
     let bytes = 0;
-    for (const { from, to } of heads) {
+    for (const { id, from, to } of heads) {
+      // The log of logs: its id is empty.
+      if (id.length === 0) continue;
       if (from === undefined) contexts += 1;
       entries += to.latest - (from?.latest ?? 0);
       bytes += to.bytes - (from?.bytes ?? 0);
@@ -147,9 +158,28 @@ export class CommitWriter {
     const first = Number(rows[cut - 1]?.[0] ?? keep + 1);
     this.#sql.begin.run();
     this.#sql.deleteRows.run(log, first);
+    this.#integrity.forget(log, keep);
     if (!more && this.#staged.lastOf(log) === 0) this.#sql.closeStaging.run(log);
     this.#sync("discard");
     return more;
+  }
+
+  /**
+   * Forgets trees over rows that an earlier instance left: an append may overwrite those rows before they are
+   * discarded. One row for every 256 entries, so it is quick.
+   */
+  #forgetOrphanTrees(): void {
+    if (this.#orphans.size === 0) return;
+    this.#sql.begin.run();
+    for (const log of this.#orphans) this.#integrity.forget(log, this.#latestOf(log));
+    this.#sql.commit.run();
+  }
+
+  /** Returns the last sequence of `log` that is covered or staged once `plan` is applied, 0 if none is. */
+  #lastOf(log: number, plan: StagingPlan): number {
+    const planned = plan.spans.get(log);
+    const staged = planned === undefined ? this.#staged.lastOf(log) : planned.next - 1;
+    return Math.max(staged, this.#latestOf(log));
   }
 
   /** Returns the latest sequence that a head covers in `log`, 0 if none does. */
@@ -183,6 +213,7 @@ type Statements = ReturnType<typeof prepareAll>;
 
 function prepareAll(db: Database) {
   const headColumns = "latest = ?, lamport = ?, appended_at_ns = ?, bytes = ?, created_at_ns = ?";
+  const base = "id = ? AND log = ? AND latest = ?";
   const prepare = (sql: string): Statement => db.prepare(sql);
   return {
     begin: prepare("BEGIN IMMEDIATE"),
@@ -196,8 +227,11 @@ function prepareAll(db: Database) {
       `INSERT INTO context (id, log, latest, lamport, appended_at_ns, bytes, created_at_ns)
        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     ),
-    moveHead: prepare(`UPDATE context SET ${headColumns} WHERE id = ? AND log = ? AND latest = ?`),
-    switchHead: prepare(`UPDATE context SET log = ?, ${headColumns} WHERE id = ? AND log = ? AND latest = ?`),
+    moveHead: prepare(`UPDATE context SET ${headColumns} WHERE ${base} AND logged = 0`),
+    moveLoggedHead: prepare(
+      `UPDATE context SET ${headColumns}, logged = (logged = 1 AND latest = ?) WHERE ${base}`,
+    ),
+    switchHead: prepare(`UPDATE context SET log = ?, ${headColumns}, logged = 0 WHERE ${base}`),
     count: prepare(
       `UPDATE totals SET contexts = contexts + ?, entries = entries + ?, bytes = bytes + ?, next_log = ?`,
     ),

@@ -4,25 +4,31 @@
  * @module
  */
 
+import { hashBytes } from "../core/hasher.ts";
 import { encodeUtf8 } from "../core/utf8.ts";
-import type {
-  Commit,
-  CommitOutcome,
-  Head,
-  HeadChange,
-  ListRange,
-  NewRow,
-  ReadRange,
-  Store,
-  StoredEntry,
-  Totals,
+import {
+  type Commit,
+  type CommitOutcome,
+  type Head,
+  type HeadChange,
+  type ListRange,
+  type NewRow,
+  nodeLogId,
+  type ReadRange,
+  type RepeatedId,
+  type SignedHead,
+  type Store,
+  type StoredEntry,
+  type Totals,
 } from "../ledger/ports.ts";
 import { compareBytes } from "./compare-bytes.ts";
+import { MemoryIntegrity } from "./memory-integrity.ts";
+import { idsLookedAtMax, repeatedAmong } from "./repeated-id.ts";
 import { StagedRows } from "./staged-rows.ts";
 
-/** Returns an empty store. It never fails by itself and is never closed. */
-export function createMemoryStore(): Store {
-  return new MemoryStore();
+/** Returns an empty store. It never fails by itself and is never closed. Stores that meet need an id each. */
+export function createMemoryStore(nodeId: Uint8Array = new Uint8Array(16)): Store {
+  return new MemoryStore(nodeId);
 }
 
 /** Rows one `discard` deletes. Small, so that callers meet the answer "more are left". */
@@ -46,10 +52,16 @@ class MemoryStore implements Store {
   readonly #owners = new Map<number, string>();
   readonly #logs = new Map<number, MemoryLog>();
   readonly #staged = new StagedRows();
+  readonly #integrity = new MemoryIntegrity();
+  readonly #nodeId: Uint8Array;
   /** Ids in byte order; undefined after a context was added. */
   #sorted: { readonly contextId: string; readonly bytes: Uint8Array }[] | undefined;
   #totals: Totals = { contexts: 0, entries: 0, bytes: 0 };
   #nextLog = 1;
+
+  constructor(nodeId: Uint8Array) {
+    this.#nodeId = nodeId.slice();
+  }
 
   async head(contextId: string): Promise<Head | undefined> {
     return this.#heads.get(contextId);
@@ -87,7 +99,8 @@ class MemoryStore implements Store {
       if (page.length >= range.limit) break;
       const head = this.#heads.get(contextId);
       if (head === undefined || !contextId.startsWith(range.prefix)) continue;
-      if (range.startAfter !== "" && compareBytes(bytes, startAfter) <= 0) continue;
+      // Exclusive also where it is empty, which is the id of the log of logs.
+      if (compareBytes(bytes, startAfter) <= 0) continue;
       page.push({ contextId, head });
     }
     return page;
@@ -95,6 +108,58 @@ class MemoryStore implements Store {
 
   async totals(): Promise<Totals> {
     return this.#totals;
+  }
+
+  async contentHashes(log: number, first: number, count: number): Promise<Uint8Array> {
+    const rows = this.#logs.get(log)?.rows ?? [];
+    const hashes: Uint8Array[] = [];
+    for (const row of rows.slice(first - 1, first - 1 + count)) {
+      if (row?.contentHash.length !== hashBytes) break;
+      hashes.push(row.contentHash);
+    }
+    return joined(hashes);
+  }
+
+  async subtreeRoots(log: number, level: number, first: number, count: number): Promise<Uint8Array> {
+    return joined([...this.#integrity.subtreeRoots(log, level, first, count)]);
+  }
+
+  async newestOfKey(log: number, key: string, through: number): Promise<StoredEntry | undefined> {
+    const rows = this.#logs.get(log)?.rows ?? [];
+    const row = rows.findLast((candidate) => candidate.sequence <= through && candidate.key === key);
+    return row === undefined ? undefined : copyOf(row);
+  }
+
+  async repeatedId(log: number, after: string): Promise<RepeatedId> {
+    const first = encodeUtf8(after);
+    const ids = (this.#logs.get(log)?.rows ?? [])
+      .flatMap(({ findableId }) => (findableId === undefined ? [] : [encodeUtf8(findableId)]))
+      .filter((id) => compareBytes(id, first) >= 0)
+      .sort(compareBytes);
+    return repeatedAmong(ids.slice(0, idsLookedAtMax));
+  }
+
+  async signedHead(contextId: string): Promise<SignedHead | undefined> {
+    return this.#integrity.signedHead(contextId);
+  }
+
+  async unlogged(limit: number): Promise<{ readonly contextId: string; readonly head: Head }[]> {
+    const found: { readonly contextId: string; readonly head: Head }[] = [];
+    for (const { contextId } of this.#inOrder()) {
+      const head = this.#heads.get(contextId);
+      if (head === undefined || !this.#integrity.isUnlogged(contextId, head.latest)) continue;
+      if (found.length >= limit) break;
+      found.push({ contextId, head });
+    }
+    return found;
+  }
+
+  async damaged(limit: number): Promise<{ readonly log: number; readonly sequence: number }[]> {
+    return this.#integrity.damaged(limit);
+  }
+
+  async nodeId(): Promise<Uint8Array> {
+    return this.#nodeId.slice();
   }
 
   newLog(): number {
@@ -110,12 +175,14 @@ class MemoryStore implements Store {
     for (const row of commit.rows) this.#write(row);
     for (const change of commit.heads) this.#move(change);
     this.#staged.apply(plan);
+    this.#integrity.write(commit, (log) => Math.max(this.#latestOf(log), this.#staged.lastOf(log)));
     return { kind: "committed", syncMicros: 0 };
   }
 
   async discard(log: number, after: number): Promise<boolean> {
     const keep = Math.max(after, this.#latestOf(log));
     this.#staged.forget(log, keep);
+    this.#integrity.forget(log, keep);
     const { rows, byId } = this.#logs.get(log) ?? { rows: [], byId: new Map<string, MemoryRow>() };
     for (let left = discardRowsMax; left > 0 && rows.length > keep; left -= 1) {
       const id = rows.pop()?.findableId;
@@ -141,8 +208,9 @@ class MemoryStore implements Store {
     if (from === undefined) this.#sorted = undefined;
     else this.#owners.delete(from.log);
     this.#owners.set(to.log, contextId);
+    if (contextId === nodeLogId) return;
     this.#totals = {
-      contexts: this.#heads.size,
+      contexts: this.#totals.contexts + (from === undefined ? 1 : 0),
       entries: this.#totals.entries + to.latest - (from?.latest ?? 0),
       bytes: this.#totals.bytes + to.bytes - (from?.bytes ?? 0),
     };
@@ -160,6 +228,12 @@ class MemoryStore implements Store {
       .sort((left, right) => compareBytes(left.bytes, right.bytes));
     return this.#sorted;
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.length * hashBytes);
+  for (const [index, part] of parts.entries()) bytes.set(part, index * hashBytes);
+  return bytes;
 }
 
 function copyOf(row: MemoryRow): StoredEntry {

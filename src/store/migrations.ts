@@ -7,6 +7,7 @@
 
 import type { Database } from "bun:sqlite";
 import ledgerSql from "./migrations/0001-ledger.sql" with { type: "text" };
+import integritySql from "./migrations/0002-integrity.sql" with { type: "text" };
 import { StoreOpenError } from "./open-error.ts";
 import { queryOnce } from "./query-once.ts";
 
@@ -17,7 +18,10 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const migrations: readonly Migration[] = [{ version: 1, name: "ledger", sql: ledgerSql }];
+export const migrations: readonly Migration[] = [
+  { version: 1, name: "ledger", sql: ledgerSql },
+  { version: 2, name: "integrity", sql: integritySql },
+];
 
 /** Marks the file as a ledger: "CLgr". */
 export const applicationId = 0x434c6772;

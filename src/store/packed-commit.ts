@@ -1,9 +1,10 @@
 /**
  * A commit as one array of bytes, so that it changes threads without being copied.
- * Everything is little-endian: `u32 rows, u32 heads`, then rows
+ * Everything is little-endian: `u32 rows, u32 heads, u32 has integrity`, then rows
  * `f64 log, f64 sequence, u32 wire, u16 key, u16 id (65535: none), u16 hash` and their bytes, then heads
  * `u16 id, u8 has from, f64 log, f64 latest, f64 bytes` of the old head, then of the new one
- * `f64 log, f64 latest, f64 bytes, i64 lamport, i64 appendedAtNs, i64 createdAtNs`, and the id.
+ * `f64 log, f64 latest, f64 bytes, i64 lamport, i64 appendedAtNs, i64 createdAtNs`, and the id, and at the end
+ * what `packed-integrity.ts` says.
  *
  * @module
  */
@@ -11,6 +12,12 @@
 import { assert } from "../core/assert.ts";
 import { writeUtf8 } from "../core/utf8.ts";
 import type { Commit, Head, HeadChange, NewRow } from "../ledger/ports.ts";
+import {
+  integrityBytesMax,
+  type PackedIntegrity,
+  packIntegrity,
+  unpackIntegrity,
+} from "./packed-integrity.ts";
 
 /** A row as the writer binds it. The arrays are views into the packed bytes. */
 export interface PackedRow {
@@ -32,8 +39,11 @@ export interface PackedHeadChange {
 export interface PackedCommit {
   readonly rows: readonly PackedRow[];
   readonly heads: readonly PackedHeadChange[];
+  /** Undefined if the commit has nothing of it. */
+  readonly integrity: PackedIntegrity | undefined;
 }
 
+const countsBytes = 12;
 const rowHeadBytes = 26;
 const headHeadBytes = 75;
 const noId = 65_535;
@@ -44,16 +54,19 @@ export function packCommit(
   spare: ArrayBuffer | undefined,
   bufferBytesMin: number,
 ): ArrayBuffer {
-  const size = packedBytesMax(commit);
+  const integrityBytes = integrityBytesMax(commit);
+  const size = packedBytesMax(commit) + integrityBytes;
   const buffer =
     spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(Math.max(size, bufferBytesMin));
   const bytes = new Uint8Array(buffer);
   const view = new DataView(buffer);
   view.setUint32(0, commit.rows.length, true);
   view.setUint32(4, commit.heads.length, true);
-  let at = 8;
+  view.setUint32(8, integrityBytes === 0 ? 0 : 1, true);
+  let at = countsBytes;
   for (const row of commit.rows) at = packRow(bytes, view, at, row);
   for (const change of commit.heads) at = packHead(bytes, view, at, change);
+  if (integrityBytes > 0) at = packIntegrity(bytes, view, at, commit);
   assert(at <= size, "a packed commit fits the size worked out for it");
   return buffer;
 }
@@ -63,15 +76,16 @@ export function unpackCommit(buffer: ArrayBuffer): PackedCommit {
   const view = new DataView(buffer);
   const rows: PackedRow[] = [];
   const heads: PackedHeadChange[] = [];
-  let at = 8;
+  let at = countsBytes;
   for (let left = view.getUint32(0, true); left > 0; left -= 1) at = unpackRow(bytes, view, at, rows);
   for (let left = view.getUint32(4, true); left > 0; left -= 1) at = unpackHead(bytes, view, at, heads);
-  return { rows, heads };
+  const hasIntegrity = view.getUint32(8, true) === 1;
+  return { rows, heads, integrity: hasIntegrity ? unpackIntegrity(bytes, view, at) : undefined };
 }
 
 /** UTF-8 takes at most 3 bytes for each unit of a string; counting exactly would cost a second walk. */
 function packedBytesMax(commit: Commit): number {
-  let bytes = 8;
+  let bytes = countsBytes;
   for (const { key, findableId, contentHash, wire } of commit.rows) {
     bytes += rowHeadBytes + 3 * (key.length + (findableId?.length ?? 0)) + contentHash.length + wire.length;
   }

@@ -10,10 +10,13 @@ import {
   type Head,
   type ListRange,
   type ReadRange,
+  type RepeatedId,
+  type SignedHead,
   type StoredEntry,
   StoreError,
   type Totals,
 } from "../ledger/ports.ts";
+import { IntegrityReader } from "./integrity-reader.ts";
 import { toStoreError } from "./sqlite-failure.ts";
 
 /** Pages that the reader keeps in memory; any commit empties it, the system's page cache stays. */
@@ -23,6 +26,7 @@ const readerCacheKiB = 4 * 1024;
 export class SqliteReader {
   readonly #db: Database;
   readonly #sql: Statements;
+  readonly #integrity: IntegrityReader;
   #closed = false;
 
   /** Opens a ledger that a writer has open. Throws what SQLite throws. */
@@ -34,6 +38,7 @@ export class SqliteReader {
     // With mmap a damaged disk would end the process instead of failing one read.
     this.#db.run("PRAGMA mmap_size = 0");
     this.#sql = prepareAll(this.#db);
+    this.#integrity = new IntegrityReader(this.#db);
   }
 
   head(contextId: string): Head | undefined {
@@ -78,11 +83,12 @@ export class SqliteReader {
       const low = encodeUtf8(prefix);
       const after = encodeUtf8(startAfter);
       // One lower bound, the tighter one, so that SQLite seeks to it.
+      // Without a prefix it is exclusive: the empty id is that of the log of logs.
       const rows =
-        Buffer.compare(after, low) >= 0 && startAfter !== ""
+        Buffer.compare(after, low) >= 0
           ? this.#sql.listAfter.values(after, endOfPrefix(low), limit)
           : this.#sql.listFrom.values(low, endOfPrefix(low), limit);
-      return rows.map((row) => ({ contextId: decodeUtf8(row[0] as Uint8Array), head: toHead(row, 1) }));
+      return rows.map(toContext);
     });
   }
 
@@ -93,9 +99,51 @@ export class SqliteReader {
     });
   }
 
+  contentHashes(log: number, first: number, count: number): Uint8Array {
+    return this.#reading(`read hashes from entry ${first} of log ${log} on`, () =>
+      this.#integrity.contentHashes(log, first, count),
+    );
+  }
+
+  subtreeRoots(log: number, level: number, first: number, count: number): Uint8Array {
+    return this.#reading(`read subtrees of log ${log}`, () =>
+      this.#integrity.subtreeRoots(log, level, first, count),
+    );
+  }
+
+  newestOfKey(log: number, key: string, through: number): StoredEntry | undefined {
+    return this.#reading(`read the newest entry of a key of log ${log}`, () => {
+      const row = this.#sql.newestOfKey.get(log, encodeUtf8(key), through) as EntryRow | null;
+      return row === null ? undefined : toEntry(row);
+    });
+  }
+
+  repeatedId(log: number, after: string): RepeatedId {
+    return this.#reading(`look for repeated ids in log ${log}`, () => this.#integrity.repeatedId(log, after));
+  }
+
+  signedHead(contextId: string): SignedHead | undefined {
+    return this.#reading("read a signed head", () => this.#integrity.signedHead(contextId));
+  }
+
+  unlogged(limit: number): { readonly contextId: string; readonly head: Head }[] {
+    return this.#reading("read which contexts have grown", () =>
+      this.#sql.unlogged.values(limit).map(toContext),
+    );
+  }
+
+  damaged(limit: number): { readonly log: number; readonly sequence: number }[] {
+    return this.#reading("read which entries are damaged", () => this.#integrity.damaged(limit));
+  }
+
+  nodeId(): Uint8Array {
+    return this.#reading("read the ledger's id", () => this.#integrity.nodeId());
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#integrity.finalize();
     for (const statement of Object.values(this.#sql)) statement.finalize();
     this.#db.close();
   }
@@ -118,6 +166,11 @@ interface EntryRow {
 
 function toEntry(row: EntryRow): StoredEntry {
   return { sequence: Number(row.sequence), contentHash: row.content_hash, wire: row.wire };
+}
+
+/** Reads a row of the id and `headColumns`. */
+function toContext(row: readonly unknown[]): { readonly contextId: string; readonly head: Head } {
+  return { contextId: decodeUtf8(row[0] as Uint8Array), head: toHead(row, 1) };
 }
 
 /** Reads the columns of `headColumns` from `offset` on. */
@@ -165,6 +218,13 @@ function prepareAll(db: Database) {
     ),
     listFrom: prepare(`SELECT id, ${headColumns} FROM context WHERE id >= ? AND id < ? ORDER BY id LIMIT ?`),
     listAfter: prepare(`SELECT id, ${headColumns} FROM context WHERE id > ? AND id < ? ORDER BY id LIMIT ?`),
+    newestOfKey: prepare(
+      `SELECT ${entryColumns} FROM entry
+       WHERE log = ? AND key = ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1`,
+    ),
+    unlogged: prepare(
+      `SELECT id, ${headColumns} FROM context WHERE logged = 0 AND id > x'' ORDER BY id LIMIT ?`,
+    ),
     totals: prepare("SELECT contexts, entries, bytes FROM totals"),
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { runCli } from "../../src/cli/cli.ts";
 import { ClosedPipeError } from "../../src/cli/cli-io.ts";
 import type { Resolved } from "../../src/config.ts";
+import { clientTools } from "./client-tools.ts";
 import { type MemoryIo, memoryIo, type MemoryIoOptions } from "../support/memory-io.ts";
 
 const commands = [
@@ -12,6 +13,11 @@ const commands = [
   "ls",
   "snapshot",
   "load",
+  "prove",
+  "verify",
+  "checkpoint",
+  "key",
+  "keygen",
   "status",
   "config",
   "completion",
@@ -62,6 +68,14 @@ describe("runCli()", () => {
     ],
     ["a payload for many", ["append", "c", "k", "p", "--json-lines"], "from its lines"],
     ["no file for a snapshot", ["snapshot", "c"], "--output"],
+    ["nothing to prove", ["prove"], "missing CTX@SEQ"],
+    ["a size that is none", ["prove", "c", "--from", "-1"], "not a whole number"],
+    ["nothing to verify", ["verify"], "missing FILE or CTX"],
+    ["evidence without a key", ["verify", "c", "--payload", "p"], "missing --key"],
+    ["a key that is none", ["verify", "c", "--key", "nokey"], "no verifier key"],
+    ["no context for a checkpoint", ["checkpoint"], "--node"],
+    ["a context and the log of logs", ["checkpoint", "c", "--node"], "and not both"],
+    ["a key that is new and old", ["keygen", "--rotate", "--retire"], "exclude each other"],
     ["a root that is none", ["load", "c", "f", "--expect-root", "12"], "ENTRIES:ROOT"],
     ["an unknown shell", ["completion", "tcsh"], "Allowed choices are bash"],
     ["a bind that everybody reaches", ["serve", "--http", "0.0.0.0:80"], "--insecure"],
@@ -124,9 +138,12 @@ describe("runCli()", () => {
     const code = await runCli(
       ["serve", "--data", "d", "--cors-origin", "http://a", "--cors-origin", "http://b", "--insecure"],
       io,
-      (settings) => {
-        served.push(settings);
-        return Promise.resolve(1);
+      {
+        ...clientTools,
+        serve: (settings) => {
+          served.push(settings);
+          return Promise.resolve(1);
+        },
       },
     );
     expect(code).toBe(1);
@@ -141,7 +158,7 @@ describe("runCli()", () => {
   test("a reader that went away is no failure", async () => {
     const io = memoryIo();
     const stdout = { isTerminal: false, write: () => Promise.reject(new ClosedPipeError("gone")) };
-    expect(await runCli(["version"], { ...io, stdout }, neverServe)).toBe(0);
+    expect(await runCli(["version"], { ...io, stdout }, clientTools)).toBe(0);
     expect(io.written.err()).toBe("");
   });
 
@@ -178,9 +195,5 @@ async function run(
   options: MemoryIoOptions = {},
 ): Promise<{ code: number; io: MemoryIo }> {
   const io = memoryIo(options);
-  return { code: await runCli(args, io, neverServe), io };
-}
-
-function neverServe(): Promise<number> {
-  return Promise.reject(new Error("serve was called"));
+  return { code: await runCli(args, io, clientTools), io };
 }

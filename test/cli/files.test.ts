@@ -11,6 +11,7 @@ import { createServer } from "node:net";
 import { runCli } from "../../src/cli/cli.ts";
 import { systemErrorText } from "../../src/core/system-error-text.ts";
 import { type CliServer, startCliServer } from "../support/cli-server.ts";
+import { clientTools } from "./client-tools.ts";
 import { type MemoryIo, memoryIo } from "../support/memory-io.ts";
 
 setDefaultTimeout(30_000);
@@ -171,7 +172,7 @@ describe("snapshot -o", () => {
 
   test.each(["-", "/dev/stdout"])("%s is refused if it is a terminal", async (name) => {
     const io = memoryFor({ isTerminal: true });
-    expect(await runCli(["snapshot", "demo", "-o", name], io, neverServe)).toBe(2);
+    expect(await runCli(["snapshot", "demo", "-o", name], io, clientTools)).toBe(2);
     expect(io.written.err()).toContain("standard output is a terminal");
   });
 });
@@ -200,7 +201,7 @@ describe("load", () => {
       yield whole.subarray(0, whole.length / 2);
       throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" });
     };
-    const code = await runCli(["load", "broken", "-"], { ...io, stdin: { ...io.stdin, bytes } }, neverServe);
+    const code = await runCli(["load", "broken", "-"], { ...io, stdin: { ...io.stdin, bytes } }, clientTools);
     expect(code).toBe(1);
     expect(io.written.err()).toBe("error: cannot read standard input: EIO: i/o error\n");
     expect((await cli(["get", "broken"])).out).toBe("");
@@ -286,7 +287,7 @@ describe("append", () => {
     const code = await runCli(
       ["append", "large", "k", "-"],
       { ...io, stdin: { ...io.stdin, bytes: endless } },
-      neverServe,
+      clientTools,
     );
     expect({ code, err: io.written.err() }).toEqual({ code: 1, err: `error: ${tooLarge}\n` });
   });
@@ -322,7 +323,7 @@ function save(name: string, flags: readonly string[] = []): Promise<CliResult> {
 
 async function cli(args: readonly string[], options: { input?: string } = {}): Promise<CliResult> {
   const io = memoryFor(options);
-  const code = await runCli(args, io, neverServe);
+  const code = await runCli(args, io, clientTools);
   return { code, out: io.written.out(), err: io.written.err() };
 }
 
@@ -353,10 +354,6 @@ async function interruptible(
     listening.resolve(callback);
     return () => {};
   };
-  const ended = runCli(args, { ...memoryFor(), onInterrupt }, neverServe);
+  const ended = runCli(args, { ...memoryFor(), onInterrupt }, clientTools);
   return { interrupt: await listening.promise, ended };
-}
-
-function neverServe(): Promise<number> {
-  return Promise.reject(new Error("serve was called"));
 }

@@ -68,19 +68,25 @@ function comparable(given: ReturnType<typeof appendInput>): object {
 
 describe("a message that is read by hand is what protobuf-es reads:", () => {
   test("Append", () => {
-    const message = fc.record({ ...{ contextId: text }, entry });
+    const message = fc.record({ contextId: text, proof: fc.boolean(), entry });
     fc.assert(
-      fc.property(message, damage, ({ contextId, entry: given }, places) => {
-        const whole = toBinary(AppendRequestSchema, create(AppendRequestSchema, { contextId, ...given }));
+      fc.property(message, damage, ({ contextId, proof, entry: given }, places) => {
+        const init = { contextId, proof, ...given };
+        const whole = toBinary(AppendRequestSchema, create(AppendRequestSchema, init));
         const wire = damaged(whole, places);
         const read = readAppend(wire);
         const expected = read && reference(AppendRequestSchema, wire);
         expect(read === undefined || expected !== undefined).toBe(true);
-        const { contextId: id, ...rest } = read ?? {
+        const {
+          contextId: id,
+          proof: asked,
+          ...rest
+        } = read ?? {
           contextId: undefined,
+          proof: undefined,
           ...appendInput(create(AppendRequestSchema)),
         };
-        expect(id).toBe(expected?.contextId as string);
+        expect([id, asked]).toEqual([expected?.contextId, expected?.proof]);
         expect(comparable(rest)).toEqual(comparable(appendInput(expected ?? create(AppendRequestSchema))));
         // What nothing was done to is always read.
         expect(places.length > 0 || read !== undefined).toBe(true);
@@ -94,6 +100,7 @@ describe("a message that is read by hand is what protobuf-es reads:", () => {
       contextId: text,
       entries: fc.array(entry, { maxLength: 4 }),
       minCopies: uint32,
+      proof: fc.boolean(),
     });
     fc.assert(
       fc.property(message, damage, (given, places) => {
@@ -103,7 +110,11 @@ describe("a message that is read by hand is what protobuf-es reads:", () => {
         );
         const read = readBatch(wire);
         const expected = read && reference(AppendBatchRequestSchema, wire);
-        expect([read?.contextId, read?.minCopies]).toEqual([expected?.contextId, expected?.minCopies]);
+        expect([read?.contextId, read?.minCopies, read?.proof]).toEqual([
+          expected?.contextId,
+          expected?.minCopies,
+          expected?.proof,
+        ]);
         expect(read?.entries.map(comparable)).toEqual(
           expected?.entries.map((one) => comparable(appendInput(one))),
         );

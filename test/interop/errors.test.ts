@@ -101,11 +101,11 @@ const mistakes: readonly Mistake[] = [
     reason: "TOO_FEW_HOLDERS",
   },
   {
-    name: "a proof, which is not there yet",
-    method: `${service}/Append`,
-    request: { contextId, key: "k", proof: true },
-    code: "UNIMPLEMENTED",
-    reason: "PROOFS_UNAVAILABLE",
+    name: "a checkpoint of two logs",
+    method: "converge.ledger.v1.IntegrityService/GetCheckpoint",
+    request: { contextId, nodeLog: true },
+    code: "INVALID_ARGUMENT",
+    reason: "LOG_AMBIGUOUS",
   },
   {
     name: "a resume token that is none",
@@ -126,7 +126,7 @@ const mistakes: readonly Mistake[] = [
     method: `${service}/Load`,
     request: { contextId: "new", snapshot: "g3QAAAAA" },
     code: "INVALID_ARGUMENT",
-    reason: "SNAPSHOT_VERSION_UNSUPPORTED",
+    reason: "SNAPSHOT_DAMAGED",
   },
   {
     name: "an empty batch",

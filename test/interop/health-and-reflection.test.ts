@@ -16,7 +16,11 @@ import { patienceMs } from "../support/until.ts";
 
 setDefaultTimeout(2 * patienceMs);
 
-const services = ["converge.context.v1.ContextService", "converge.ledger.v1.LedgerService"];
+const services = [
+  "converge.context.v1.ContextService",
+  "converge.ledger.v1.LedgerService",
+  "converge.ledger.v1.IntegrityService",
+];
 const check = "grpc.health.v1.Health/Check";
 
 let server: ServerProcess;
@@ -59,7 +63,7 @@ test("/healthz, /readyz and /readyz?verbose tell the process, its parts, and the
   expect(await read("/healthz")).toEqual([200, "ok\n"]);
   expect(await read("/readyz")).toEqual([
     200,
-    "[+]storage ok\n[+]watch ok\n[+]grpc ok\n[+]http ok\n[+]appends ok\n",
+    "[+]storage ok\n[+]watch ok\n[+]log ok\n[+]scrub ok\n[+]grpc ok\n[+]http ok\n[+]appends ok\n[+]integrity ok\n",
   ]);
   const verbose = (await (await fetch(`${server.url}/readyz?verbose`)).json()) as Json;
   expect(verbose).toMatchObject({ ready: true, tree: { name: "ledger", status: "running" } });

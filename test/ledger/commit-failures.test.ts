@@ -108,7 +108,7 @@ describe("a commit whose outcome is unknown", () => {
     const sink = new RecordingSink();
     (
       await ledger.watch(
-        { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true },
+        { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true, proofs: false },
         sink,
       )
     ).wake();
@@ -145,7 +145,7 @@ describe("a commit whose outcome is unknown", () => {
     const sink = new RecordingSink();
     (
       await ledger.watch(
-        { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true },
+        { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true, proofs: false },
         sink,
       )
     ).wake();
@@ -175,7 +175,14 @@ describe("a store that cannot be read", () => {
     await append(ledgerWorld({ store }).ledger, "c", { idempotencyKey: "k" });
     const { ledger } = ledgerWorld({ store });
     const sink = new RecordingSink();
-    const watch = { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true };
+    const watch = {
+      contextId: "c",
+      key: "",
+      from: { sequence: 0 },
+      heartbeatMs: 0,
+      resets: true,
+      proofs: false,
+    };
     const drain = async (): Promise<void> => {
       for await (const part of ledger.snapshot("c")) expect(part).toBeDefined();
     };
@@ -203,7 +210,7 @@ describe("a store that cannot be read", () => {
     await append(ledger, "c");
     const sink = new RecordingSink();
     const watcher = await ledger.watch(
-      { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true },
+      { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true, proofs: false },
       sink,
     );
     store.readFailure = "io";

@@ -6,18 +6,15 @@
  */
 
 import { describe, expect, test } from "bun:test";
-import { createSnapshotWriter } from "../../src/core/snapshot/snapshot-writer.ts";
 import { limits } from "../../src/core/limits.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
-import { createZstd } from "../../src/node/zstd.ts";
-import { loadSnapshot, snapshotOf } from "../support/ledger-snapshot.ts";
+import { loadSnapshot, snapshotOf, snapshotOfEntries } from "../support/ledger-snapshot.ts";
 import {
   append,
   entriesOf,
   factsOf,
   failureOf,
   get,
-  hasher,
   ledgerWorld,
   payloadText,
 } from "../support/ledger-world.ts";
@@ -27,7 +24,6 @@ import lamport from "../vectors/first-implementation/lamport.json";
 /** Returns a ledger whose context "c" has the clock `time`: a snapshot can begin anywhere. */
 async function ledgerAt(time: bigint): Promise<Ledger> {
   const { ledger } = ledgerWorld();
-  const writer = createSnapshotWriter({ contextId: "c", createdAtNs: 1n, hasher, zstd: createZstd() });
   const entry = {
     id: "x",
     key: "k",
@@ -36,8 +32,7 @@ async function ledgerAt(time: bigint): Promise<Ledger> {
     sequence: 1,
     appendedAtNs: 1n,
   };
-  const chunks = [...writer.add({ ...entry, lamport: time }), ...writer.finish().chunks];
-  await loadSnapshot(ledger, "c", Buffer.concat(chunks));
+  await loadSnapshot(ledger, "c", snapshotOfEntries({ contextId: "c" }, [{ ...entry, lamport: time }]).bytes);
   return ledger;
 }
 
@@ -356,24 +351,16 @@ const loadCases: Record<string, { readonly difference: string; readonly ours: ()
     async ours() {
       const victim = await contextOf(["precious"]);
       const [entry] = await entriesOf(victim, "c");
-      const writer = createSnapshotWriter({
-        contextId: "other",
-        createdAtNs: 1n,
-        hasher,
-        zstd: createZstd(),
-      });
       const hostile = {
         id: entry?.id ?? "",
         key: "k",
         payload: new Uint8Array(0),
         metadata: [],
         sequence: 1,
+        appendedAtNs: 1n,
+        lamport: 1n,
       };
-      const chunks = [
-        ...writer.add({ ...hostile, appendedAtNs: 1n, lamport: 1n }),
-        ...writer.finish().chunks,
-      ];
-      await loadSnapshot(victim, "other", Buffer.concat(chunks));
+      await loadSnapshot(victim, "other", snapshotOfEntries({ contextId: "other" }, [hostile]).bytes);
       expect((await entriesOf(victim, "c")).map(payloadText)).toEqual(["precious"]);
       expect((await entriesOf(victim, "other")).map(({ id }) => id)).toEqual([entry?.id ?? ""]);
     },

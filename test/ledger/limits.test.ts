@@ -275,7 +275,14 @@ describe("appendBatch()", () => {
 
 describe("the bounds of other calls", () => {
   const { ledger } = ledgerWorld();
-  const watch = { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true };
+  const watch = {
+    contextId: "c",
+    key: "",
+    from: { sequence: 0 },
+    heartbeatMs: 0,
+    resets: true,
+    proofs: false,
+  };
   const sink = {
     entries: () => true,
     heartbeat: () => true,

@@ -4,11 +4,9 @@ import { contentHash, recordBytes } from "../../src/core/entry.ts";
 import { hex } from "../../src/core/hex.ts";
 import { limits } from "../../src/core/limits.ts";
 import type { SnapshotSummary } from "../../src/core/snapshot/snapshot-format.ts";
-import { createSnapshotWriter } from "../../src/core/snapshot/snapshot-writer.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
-import { createZstd } from "../../src/node/zstd.ts";
 import { nextTurn, outcomeOf } from "../support/ledger-clock.ts";
-import { loadSnapshot, pieces, snapshotOf } from "../support/ledger-snapshot.ts";
+import { loadSnapshot, pieces, snapshotOf, snapshotOfEntries } from "../support/ledger-snapshot.ts";
 import {
   append,
   appendBatch,
@@ -238,14 +236,10 @@ describe("load()", () => {
   });
 
   test("goes on where the wall clock and the Lamport time of the snapshot are, and refuses what is beyond them", async () => {
-    const writer = createSnapshotWriter({ contextId: "c", createdAtNs: 1n, hasher, zstd: createZstd() });
     const entry = { id: "x", key: "k", payload: new Uint8Array(0), metadata: [], sequence: 1 };
-    const chunks = [
-      ...writer.add({ ...entry, appendedAtNs: limits.timeNsMax - 1n, lamport: limits.lamportMax - 1n }),
-    ];
-    chunks.push(...writer.finish().chunks);
+    const newest = { ...entry, appendedAtNs: limits.timeNsMax - 1n, lamport: limits.lamportMax - 1n };
     const { ledger } = ledgerWorld();
-    await loadSnapshot(ledger, "c", Buffer.concat(chunks));
+    await loadSnapshot(ledger, "c", snapshotOfEntries({ contextId: "c" }, [newest]).bytes);
     expect(await append(ledger, "c")).toMatchObject({
       appendedAtNs: limits.timeNsMax,
       lamport: limits.lamportMax,
@@ -255,14 +249,10 @@ describe("load()", () => {
   });
 
   test("refuses an append whose time would be above 2^63-1", async () => {
-    const writer = createSnapshotWriter({ contextId: "c", createdAtNs: 1n, hasher, zstd: createZstd() });
     const entry = { id: "x", key: "k", payload: new Uint8Array(0), metadata: [], sequence: 1 };
-    const chunks = [
-      ...writer.add({ ...entry, appendedAtNs: limits.timeNsMax, lamport: 0n }),
-      ...writer.finish().chunks,
-    ];
+    const newest = { ...entry, appendedAtNs: limits.timeNsMax, lamport: 0n };
     const { ledger } = ledgerWorld();
-    await loadSnapshot(ledger, "c", Buffer.concat(chunks));
+    await loadSnapshot(ledger, "c", snapshotOfEntries({ contextId: "c" }, [newest]).bytes);
     expect(await factsOf(append(ledger, "c"))).toEqual({
       code: "OUT_OF_RANGE",
       reason: "TIME_EXHAUSTED",
@@ -272,20 +262,18 @@ describe("load()", () => {
   });
 
   test("takes entries with an empty key and control characters, and they can be read", async () => {
-    const writer = createSnapshotWriter({ contextId: "c", createdAtNs: 1n, hasher, zstd: createZstd() });
     const entry = {
       payload: new Uint8Array(1),
       metadata: [["\u0000", ""]] as [string, string][],
       appendedAtNs: 5n,
       lamport: 0n,
     };
-    const chunks = [
-      ...writer.add({ ...entry, id: "a", key: "", sequence: 1 }),
-      ...writer.add({ ...entry, id: "b", key: "\n", sequence: 2 }),
-      ...writer.finish().chunks,
+    const entries = [
+      { ...entry, id: "a", key: "", sequence: 1 },
+      { ...entry, id: "b", key: "\n", sequence: 2 },
     ];
     const { ledger } = ledgerWorld();
-    await loadSnapshot(ledger, "c", Buffer.concat(chunks));
+    await loadSnapshot(ledger, "c", snapshotOfEntries({ contextId: "c" }, entries).bytes);
     expect((await entriesOf(ledger, "c")).map(({ key }) => key)).toEqual(["", "\n"]);
     expect((await get(ledger, "c", { key: "\n" })).entries).toHaveLength(1);
   });
@@ -605,7 +593,6 @@ describe("expected_root", () => {
 });
 
 test("a copy whose records would be too large under its context id is refused, and leaves nothing", async () => {
-  const writer = createSnapshotWriter({ contextId: "c", createdAtNs: 1n, hasher, zstd: createZstd() });
   // A record of 65,535 bytes, the largest there may be; its copy's has a context id of 10 more bytes, and another id.
   const rest = {
     id: "0".repeat(32),
@@ -617,10 +604,10 @@ test("a copy whose records would be too large under its context id is refused, a
   };
   const empty = recordBytes("c", { ...rest, metadata: [["n", ""]] });
   const entry = { ...rest, metadata: [["n", "x".repeat(limits.recordBytesMax - empty)]] as const };
-  const chunks = [...writer.add(entry), ...writer.finish().chunks];
+  const { bytes } = snapshotOfEntries({ contextId: "c" }, [entry]);
   const { ledger, store } = ledgerWorld();
-  expect(await loadSnapshot(ledger, "c", Buffer.concat(chunks))).toMatchObject({ entriesAdded: 1 });
-  expect(await factsOf(loadSnapshot(ledger, "c, a copy 1", Buffer.concat(chunks)))).toMatchObject({
+  expect(await loadSnapshot(ledger, "c", bytes)).toMatchObject({ entriesAdded: 1 });
+  expect(await factsOf(loadSnapshot(ledger, "c, a copy 1", bytes))).toMatchObject({
     code: "INVALID_ARGUMENT",
     reason: "SNAPSHOT_LIMIT",
     value: limits.recordBytesMax + 10,

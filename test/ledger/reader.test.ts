@@ -22,7 +22,8 @@ test("page() reads again if the log was replaced, and its rows deleted, while it
       return log === 1 ? [] : [entry];
     },
   };
-  const reader = new Reader({ store, contexts: new ContextTable(store), clock: createSystemClock() });
+  const damage = { isLoaded: true, load: async () => {}, first: () => undefined };
+  const reader = new Reader({ store, contexts: new ContextTable(store), clock: createSystemClock(), damage });
   // With a key nothing else shows that rows are missing.
   const page = await reader.page(state, { after: 0, through: 1, key: "k", entriesMax: 10, bytesMax: 10 });
   expect([asked, page]).toEqual([[1, 2], [entry]]);

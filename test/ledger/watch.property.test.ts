@@ -83,7 +83,7 @@ test("watchers that are slow, cut off and resumed see every matching entry once,
       const clients: Client[] = [];
       const start = async (client: Client): Promise<void> => {
         const from = parseResumeToken(client.resumeToken, "resume_token");
-        const asked = { contextId: "c", key: client.key, from, heartbeatMs: 0, resets: true };
+        const asked = { contextId: "c", key: client.key, from, heartbeatMs: 0, resets: true, proofs: false };
         client.watcher = await ledger.watch(asked, client.sink);
         client.watcher.wake();
       };

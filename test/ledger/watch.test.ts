@@ -22,6 +22,7 @@ async function watch(
     from: { sequence: 0 } as const,
     heartbeatMs: 0,
     resets: true,
+    proofs: false,
     ...parts,
   };
   const watcher = await ledger.watch(asked, sink);
@@ -178,7 +179,7 @@ describe("a watch cursor", () => {
     await turns();
     expect(sink.events).toEqual(["reset 0", 1, 2, 3, "caught up 3"]);
     watcher.close();
-    expect(await factsOf(watch(ledger, { from, resets: false }))).toMatchObject({
+    expect(await factsOf(watch(ledger, { from, resets: false, proofs: false }))).toMatchObject({
       code: "ABORTED",
       reason: "HISTORY_REPLACED",
     });
@@ -193,7 +194,7 @@ describe("a slow sink", () => {
     const sink = new RecordingSink();
     sink.room = 1;
     const watcher = await ledger.watch(
-      { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true },
+      { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true, proofs: false },
       sink,
     );
     watcher.wake();
@@ -216,7 +217,7 @@ describe("a slow sink", () => {
     slow.room = 1;
     (
       await ledger.watch(
-        { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true },
+        { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true, proofs: false },
         slow,
       )
     ).wake();
@@ -301,7 +302,7 @@ describe("a watcher that is over", () => {
     };
     (
       await ledger.watch(
-        { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true },
+        { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true, proofs: false },
         broken,
       )
     ).wake();
@@ -364,7 +365,7 @@ describe("heartbeats", () => {
     const sink = new RecordingSink();
     sink.room = 1;
     const watcher = await ledger.watch(
-      { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 100, resets: true },
+      { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 100, resets: true, proofs: false },
       sink,
     );
     watcher.wake();
@@ -404,6 +405,7 @@ describe("many watchers", () => {
         from: { sequence: 0 },
         heartbeatMs: 0,
         resets: true,
+        proofs: false,
       };
       (await ledger.watch(asked, sink)).wake();
     }
@@ -420,7 +422,14 @@ describe("many watchers", () => {
   test("over the bound are refused", async () => {
     const { ledger } = ledgerWorld();
     const sink = new RecordingSink();
-    const asked = { contextId: "c", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true };
+    const asked = {
+      contextId: "c",
+      key: "",
+      from: { sequence: 0 },
+      heartbeatMs: 0,
+      resets: true,
+      proofs: false,
+    };
     const watchers: Watcher[] = [];
     for (let i = 0; i < limits.watchersMax; i += 1) watchers.push(await ledger.watch(asked, sink));
     expect(await factsOf(ledger.watch(asked, sink))).toEqual({
@@ -445,7 +454,7 @@ describe("the shared tail", () => {
     const slow = new RecordingSink();
     slow.room = 1;
     const watcher = await ledger.watch(
-      { contextId: "c0", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true },
+      { contextId: "c0", key: "", from: { sequence: 0 }, heartbeatMs: 0, resets: true, proofs: false },
       slow,
     );
     watcher.wake();

@@ -60,6 +60,15 @@ const added: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     proofs: "bool 6",
     control_events: "bool 7",
   },
+  WatchEvent: {
+    heartbeat: "Heartbeat 2",
+    caught_up: "CaughtUp 3",
+    gap: "Gap 4",
+    reset: "Reset 5",
+    frontier: "Frontier 6",
+    skipped: "Skipped 7",
+    root: "bytes 8",
+  },
 };
 
 const messages = new Map(file_converge_context_v1_context.messages.map((message) => [message.name, message]));

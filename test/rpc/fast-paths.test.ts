@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { encodeResumeToken } from "../../src/core/cursor.ts";
+import { LedgerError } from "../../src/core/errors.ts";
 import {
   AppendRequestSchema,
   GetRequestSchema,
@@ -26,7 +27,7 @@ import {
   type Reply,
   startListeners,
 } from "../support/ledger-listeners.ts";
-import { append, appendBatch } from "../support/ledger-world.ts";
+import { append, appendBatch, appendMany } from "../support/ledger-world.ts";
 
 const service = "/converge.context.v1.ContextService";
 const ledgerService = "/converge.ledger.v1.LedgerService";
@@ -109,6 +110,16 @@ const large = async (server: Listening): Promise<void> => {
   await append(server.ledger, "c", { payload: "compressible ".repeat(10_000) });
 };
 
+const many = async (server: Listening): Promise<void> => {
+  await appendMany(server.ledger, "c", 700);
+};
+
+const unprovable = async ({ ledger }: Listening): Promise<void> => {
+  ledger.prove = () => {
+    throw new LedgerError("DATA_LOSS", "gone", { reason: "TEST", sequence: 1 });
+  };
+};
+
 const cases: Record<string, Case> = {
   "Append of the least": appendCase({}),
   "Append of everything": appendCase({
@@ -142,7 +153,22 @@ const cases: Record<string, Case> = {
     {},
     { before: async ({ store }) => store.faults.push({ kind: "fails", failure: "io", written: false }) },
   ),
-  "Append that asks for a proof": appendCase({ proof: true }, { direct: false }),
+  "Append that asks for a proof": appendCase({ proof: true }),
+  "Append that asks for a proof in a large context": appendCase({ proof: true }, { before: many }),
+  "Append that is a retry and asks for a proof": appendCase(
+    { key: "a", payload: new Uint8Array([0x34]), idempotencyKey: "k4", proof: true },
+    { before: async (server) => (await some(server), await many(server)) },
+  ),
+  "Append without key that asks for a proof": appendCase({ key: "", proof: true }),
+  "Append that asks for a proof on a full disk": appendCase(
+    { proof: true },
+    { before: async ({ store }) => store.faults.push({ kind: "fails", failure: "full", written: false }) },
+  ),
+  "Append whose proof fails": appendCase({ proof: true }, { before: unprovable }),
+  "Append that asks for a proof and for copies": appendCase({ proof: true, minCopies: 1 }, { direct: false }),
+  "Append with a flag of two": raw("Append", "0a0163 12016b 3802", true),
+  "Append with a flag that is unset again": raw("Append", "0a0163 12016b 3801 3800", true),
+  "Append with a flag of ten bytes": raw("Append", `0a0163 12016b 38${"80".repeat(9)}01`),
   "Append that asks for copies": appendCase({ minCopies: 2 }, { direct: false }),
   "Append with metadata of JavaScript's own names": raw(
     "Append",
@@ -234,6 +260,22 @@ const cases: Record<string, Case> = {
     { entries: [{ key: "x", idempotencyKey: "k4" }] },
     { before: some },
   ),
+  "AppendBatch that asks for proofs": batchCase({ proof: true }, { before: many }),
+  "AppendBatch of everything that asks for proofs": batchCase({
+    entries: [
+      { key: "k", metadata: { b: "2" }, receivedLamport: 9n, idempotencyKey: "i" },
+      { key: "k", metadata: { b: "2" }, idempotencyKey: "i" },
+      { key: "k", payload: new Uint8Array(1000) },
+    ],
+    minCopies: 1,
+    proof: true,
+  }),
+  "AppendBatch of 1,000 that asks for proofs": batchCase({
+    entries: Array.from({ length: 1000 }, () => ({ key: "k" })),
+    proof: true,
+  }),
+  "AppendBatch of nothing that asks for proofs": batchCase({ entries: [], proof: true }),
+  "AppendBatch whose proofs fail": batchCase({ proof: true }, { before: unprovable }),
   "AppendBatch with an unknown field in an entry": raw("AppendBatch", "0a0163 1206 0a016b a00601"),
   "AppendBatch with a key that is not UTF-8": raw("AppendBatch", "0a0163 1203 0a01ff"),
   "AppendBatch that ends too early": raw("AppendBatch", "0a0163 1209 0a016b"),
@@ -252,6 +294,11 @@ const cases: Record<string, Case> = {
     batch({ minCopies: 3 }),
     batch({}),
   ]),
+  "AppendStream with and without proofs": streamCase(
+    [batch({ proof: true }), batch({}), batch({ proof: true, contextId: "" }), batch({ proof: true })],
+    { before: many },
+  ),
+  "AppendStream whose proofs fail": streamCase([batch({ proof: true }), batch({})], { before: unprovable }),
   "AppendStream of a large batch": streamCase([
     batch({ entries: Array.from({ length: 3 }, () => ({ key: "k", payload: new Uint8Array(300_000) })) }),
     batch({}),
@@ -297,7 +344,11 @@ const cases: Record<string, Case> = {
   ),
   "Watch without context_id": watchCase({ contextId: "" }),
   "Watch with a heartbeat out of range": watchCase({ heartbeatMs: 1 }),
-  "Watch that asks for proofs": watchCase({ proofs: true }, { direct: false }),
+  "Watch that asks for proofs": watchCase({ proofs: true }, { direct: false, before: some, frames: 5 }),
+  "Watch of a key that asks for proofs": watchCase(
+    { proofs: true, key: "a", controlEvents: true },
+    { direct: false, before: some, frames: 5 },
+  ),
   "Watch with a bad token": watchCase({ resumeToken: new Uint8Array(15) }),
   "Watch of a damaged store": watchCase(
     {},

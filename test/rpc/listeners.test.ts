@@ -103,6 +103,9 @@ describe("plain pages", () => {
     expect(await page("/readyz")).toEqual([200, "[+]storage ok\n"]);
     expect(await page("/metrics")).toEqual([200, "metrics\n"]);
     expect(await page("/nothing")).toEqual([404, "not found\n"]);
+    server.checks.push({ name: "integrity", ok: true, degraded: true, detail: "1 entry damaged" });
+    expect(await page("/readyz")).toEqual([200, "[+]storage ok\n[!]integrity degraded: 1 entry damaged\n"]);
+    server.checks.pop();
     server.checks.push({ name: "grpc", ok: false, detail: "crashed" });
     expect(await page("/readyz")).toEqual([503, "[+]storage ok\n[-]grpc crashed\n"]);
     const [status, verbose] = await page("/readyz?verbose");
@@ -316,7 +319,8 @@ describe("health over gRPC", () => {
   test("check answers for the server and its services, and NOT_FOUND for others", async () => {
     await using server = await startListeners();
     const client = createClient(Health, transport(server));
-    for (const service of ["", "converge.context.v1.ContextService", "converge.ledger.v1.LedgerService"]) {
+    const ours = ["context.v1.ContextService", "ledger.v1.LedgerService", "ledger.v1.IntegrityService"];
+    for (const service of ["", ...ours.map((name) => `converge.${name}`)]) {
       expect(await client.check({ service })).toMatchObject({ status: Status.SERVING });
     }
     server.checks.push({ name: "storage", ok: false });
@@ -414,6 +418,7 @@ describe.each([
       list?.case === "listServicesResponse" && list.value.service.map(({ name }) => name).sort(),
     ).toEqual([
       "converge.context.v1.ContextService",
+      "converge.ledger.v1.IntegrityService",
       "converge.ledger.v1.LedgerService",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",

@@ -8,6 +8,7 @@ test("docs/operations.md has exactly the metrics of PrometheusMetrics, with thei
     totals: async () => ({ contexts: 0, entries: 0, bytes: 0 }),
     queued: () => ({ entries: 0, bytes: 0 }),
     watches: () => ({ contexts: 0, lagging: 0 }),
+    scrub: () => ({ entries: 9, passes: 1, damaged: 2, lastPassAgeSeconds: 0.5 }),
     process: () => ({
       cpuSeconds: 0,
       residentBytes: 0,

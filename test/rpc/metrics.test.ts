@@ -7,6 +7,7 @@ const idle: MetricSources = {
   totals: async () => ({ contexts: 3, entries: 40, bytes: 500 }),
   queued: () => ({ entries: 6, bytes: 70 }),
   watches: () => ({ contexts: 2, lagging: 1 }),
+  scrub: () => ({ entries: 9, passes: 1, damaged: 2, lastPassAgeSeconds: 0.5 }),
   process: () => ({
     cpuSeconds: 1.5,
     residentBytes: 2 ** 26,
@@ -57,6 +58,10 @@ describe("PrometheusMetrics.render()", () => {
       converge_ledger_queue_bytes: "70",
       converge_ledger_watched_contexts: "2",
       converge_ledger_watchers_lagging: "1",
+      converge_ledger_scrub_entries_total: "9",
+      converge_ledger_scrub_passes_total: "1",
+      converge_ledger_scrub_damaged: "2",
+      converge_ledger_scrub_last_pass_age_seconds: "0.5",
       process_cpu_seconds_total: "1.5",
       process_resident_memory_bytes: "67108864",
       process_start_time_seconds: "1795422402.25",
@@ -71,6 +76,13 @@ describe("PrometheusMetrics.render()", () => {
     const process = () => ({ ...idle.process(), openFiles: undefined, loopDelay: undefined });
     const text = await new PrometheusMetrics({ ...idle, process }).render();
     expect(text).not.toMatch(/open_fds|event_loop|undefined/);
+  });
+
+  test("has no time since the last scrub before there was one", async () => {
+    const scrub = () => ({ entries: 0, passes: 0, damaged: 0, lastPassAgeSeconds: undefined });
+    const text = await new PrometheusMetrics({ ...idle, scrub }).render();
+    expect(text).toContain("converge_ledger_scrub_passes_total 0\n");
+    expect(text).not.toMatch(/last_pass|undefined/);
   });
 
   const failing: [string, () => Promise<never>][] = [

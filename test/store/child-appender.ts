@@ -1,7 +1,9 @@
 /**
  * Appends to three contexts at a time, as fast as it can, and prints their common length after each
- * acknowledgement, until it is killed. Between, it stages rows that it never publishes.
+ * acknowledgement, until it is killed. Between, it stages rows that it never publishes. Each commit signs what it
+ * appends, and says that the log of logs has it.
  */
+import type { NewSubtree } from "../../src/ledger/ports.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { sampleHead, sampleRows, workerUrl } from "./sample-rows.ts";
 
@@ -21,10 +23,25 @@ for (let round = 1; ; round += 1) {
     return { contextId, from, to: sampleHead(log, latest + added) };
   });
   const staged = sampleRows(stage.log, stage.latest + 1, stage.latest + 20);
-  const outcome = await store.commit({ rows: [...rows, ...staged], heads: changes });
+  const size = latest + added;
+  const outcome = await store.commit({
+    rows: [...rows, ...staged],
+    heads: changes,
+    subtrees: subtreesOf([...logs, stage.log], (log) => (log === stage.log ? stage.latest + 20 : size)),
+    signed: contextIds.map((contextId) => ({ contextId, generation: 1, size, root: new Uint8Array(32) })),
+    logged: contextIds.map((contextId) => ({ contextId, size })),
+  });
   if (outcome.kind !== "committed") throw new Error(outcome.kind);
-  latest += added;
+  latest = size;
   stage =
     round % 10 === 0 ? { log: store.newLog(), latest: 0 } : { log: stage.log, latest: stage.latest + 20 };
   process.stdout.write(`${latest}\n`);
+}
+
+/** Returns the newest full subtree of each log that has one, its root told by its index. */
+function subtreesOf(all: readonly number[], lengthOf: (log: number) => number): NewSubtree[] {
+  return all.flatMap((log) => {
+    const index = Math.floor(lengthOf(log) / 256) - 1;
+    return index < 0 ? [] : [{ log, level: 1, index, root: new Uint8Array(32).fill(index) }];
+  });
 }

@@ -51,11 +51,24 @@ async function checkLedger(directory: string): Promise<number> {
       bytesMax: 1,
     });
     expect(last?.wire).toEqual(sampleRow(head.log, latest, { wireBytes: 200 }).wire);
+    const newest = Math.floor(latest / 256) - 1;
+    const subtree = newest < 0 ? [] : Array.from({ length: 32 }, () => newest);
+    expect([...(await store.subtreeRoots(head.log, 1, Math.max(0, newest), 9))]).toEqual(subtree);
   }
+  for (const { contextId } of contexts) expect((await store.signedHead(contextId))?.size).toBe(latest);
+  expect(await store.unlogged(10)).toEqual([]);
   expect(await store.totals()).toEqual({ contexts: 3, entries: 3 * latest, bytes: 3 * latest * 16 });
   await waitUntilTidy(join(directory, "ledger.db"), 3 * latest);
+  expect(subtreesOfNobody(join(directory, "ledger.db"))).toBe(0);
   await store.close();
   return latest;
+}
+
+/** Returns how many subtrees belong to logs that no head names. */
+function subtreesOfNobody(path: string): number {
+  using db = new Database(path, { readonly: true });
+  const sql = "SELECT count(*) FROM subtree WHERE log NOT IN (SELECT log FROM context)";
+  return Number(queryOnce(db, sql)[0]?.[0]);
 }
 
 /** Waits until the rows that no head covers are gone; the test's time limit ends a wait in vain. */

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { encodeUtf8 } from "../../src/core/utf8.ts";
-import type { Commit, Head, HeadChange, NewRow } from "../../src/ledger/ports.ts";
+import type {
+  Commit,
+  DamageMark,
+  Head,
+  HeadChange,
+  NewRow,
+  NewSubtree,
+  SignedHead,
+} from "../../src/ledger/ports.ts";
 import { packCommit, unpackCommit } from "../../src/store/packed-commit.ts";
 
 const safe = fc.maxSafeNat();
@@ -28,14 +36,49 @@ const headChange: fc.Arbitrary<HeadChange> = fc.record({
   from: fc.option(head, { nil: undefined }),
   to: head,
 });
-const commit: fc.Arbitrary<Commit> = fc.record({
+const root = fc.uint8Array({ minLength: 32, maxLength: 32 });
+const subtree: fc.Arbitrary<NewSubtree> = fc.record({
+  log: safe,
+  level: fc.integer({ min: 1, max: 6 }),
+  index: safe,
+  root,
+});
+const signedHead: fc.Arbitrary<SignedHead> = fc.record({
+  contextId: text,
+  generation: safe,
+  size: safe,
+  root,
+});
+const damageMark: fc.Arbitrary<DamageMark> = fc.record({ log: safe, sequence: safe, damaged: fc.boolean() });
+const rowsAndHeads = {
   rows: fc.array(row, { maxLength: 20 }),
   heads: fc.array(headChange, { maxLength: 5 }),
-});
+};
+const commit: fc.Arbitrary<Commit> = fc.oneof(
+  fc.record(rowsAndHeads),
+  fc.record(
+    {
+      ...rowsAndHeads,
+      subtrees: fc.array(subtree, { maxLength: 5 }),
+      signed: fc.array(signedHead, { maxLength: 5 }),
+      logged: fc.array(fc.record({ contextId: text, size: safe }), { maxLength: 5 }),
+      damage: fc.array(damageMark, { maxLength: 5 }),
+    },
+    { requiredKeys: ["rows", "heads"] },
+  ),
+);
 
 /** What unpacking must give, worked out without packing. */
-function unpacked({ rows, heads }: Commit) {
+function unpacked({ rows, heads, subtrees = [], signed = [], logged = [], damage = [] }: Commit) {
+  const integrity = {
+    subtrees,
+    signed: signed.map(({ contextId, ...rest }) => ({ ...rest, id: encodeUtf8(contextId) })),
+    logged: logged.map(({ contextId, size }) => ({ id: encodeUtf8(contextId), size })),
+    damage,
+  };
+  const hasIntegrity = Object.values(integrity).some((list) => list.length > 0);
   return {
+    integrity: hasIntegrity ? integrity : undefined,
     rows: rows.map(({ key, findableId, ...rest }) => ({
       ...rest,
       key: encodeUtf8(key),

@@ -15,6 +15,7 @@ import {
   sequencesOf,
   wholeLog,
 } from "./sample-rows.ts";
+import { testStoreIntegrity } from "./store-integrity-contract.ts";
 import { testStoreReads } from "./store-reads-contract.ts";
 
 /** Opens a store, hands it over and closes it again. */
@@ -23,6 +24,7 @@ export type WithStore = (use: (store: Store) => Promise<void>) => Promise<void>;
 /** Runs the contract against stores of one implementation. */
 export function testStoreContract(withStore: WithStore): void {
   testStoreReads(withStore);
+  testStoreIntegrity(withStore);
 
   describe("commit()", () => {
     test("makes rows and head readable as they were given", () =>

@@ -4,6 +4,8 @@ import {
   type Head,
   type ListRange,
   type ReadRange,
+  type RepeatedId,
+  type SignedHead,
   type Store,
   type StoredEntry,
   StoreError,
@@ -30,7 +32,7 @@ export class FaultyStore implements Store {
   closedHeads = 0;
   /** What every read fails with; undefined if it does not. */
   readFailure: StoreFailure | undefined;
-  /** Changes the answer of every read. */
+  /** Changes the answer of every `read`. */
   editPage: (page: StoredEntry[]) => StoredEntry[] = (page) => page;
   /** Called before a commit that moves a head and adds no rows, as the end of a load does. */
   whenPublishing: () => void = () => {};
@@ -64,7 +66,7 @@ export class FaultyStore implements Store {
 
   async commit(commit: Commit): Promise<CommitOutcome> {
     this.commits.push(commit);
-    if (commit.rows.length === 0) this.whenPublishing();
+    if (commit.rows.length === 0 && commit.heads.length > 0) this.whenPublishing();
     await this.#gate?.promise;
     const fault = this.faults.shift();
     if (fault === undefined) {
@@ -106,6 +108,46 @@ export class FaultyStore implements Store {
 
   totals(): Promise<Totals> {
     return this.#inner.totals();
+  }
+
+  async contentHashes(log: number, first: number, count: number): Promise<Uint8Array> {
+    this.#checkRead();
+    return this.#inner.contentHashes(log, first, count);
+  }
+
+  async subtreeRoots(log: number, level: number, first: number, count: number): Promise<Uint8Array> {
+    this.#checkRead();
+    return this.#inner.subtreeRoots(log, level, first, count);
+  }
+
+  async newestOfKey(log: number, key: string, through: number): Promise<StoredEntry | undefined> {
+    this.#checkRead();
+    return this.#inner.newestOfKey(log, key, through);
+  }
+
+  async repeatedId(log: number, after: string): Promise<RepeatedId> {
+    this.#checkRead();
+    return this.#inner.repeatedId(log, after);
+  }
+
+  async signedHead(contextId: string): Promise<SignedHead | undefined> {
+    this.#checkRead();
+    return this.#inner.signedHead(contextId);
+  }
+
+  async unlogged(limit: number): Promise<{ readonly contextId: string; readonly head: Head }[]> {
+    this.#checkRead();
+    return this.#inner.unlogged(limit);
+  }
+
+  async damaged(limit: number): Promise<{ readonly log: number; readonly sequence: number }[]> {
+    this.#checkRead();
+    return this.#inner.damaged(limit);
+  }
+
+  async nodeId(): Promise<Uint8Array> {
+    this.#checkRead();
+    return this.#inner.nodeId();
   }
 
   newLog(): number {

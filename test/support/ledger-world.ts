@@ -5,10 +5,12 @@ import type { AppendInput } from "../../src/core/validate.ts";
 import { loadHasher } from "../../src/hash/load-hasher.ts";
 import type { Appended } from "../../src/ledger/append-unit.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
+import type { DamageReport } from "../../src/ledger/observer.ts";
 import type { Random, StoredEntry } from "../../src/ledger/ports.ts";
 import { inflate } from "../../src/node/inflate.ts";
 import { createZstd } from "../../src/node/zstd.ts";
 import type { GetResult } from "../../src/ledger/reader.ts";
+import { FakeSigner } from "./fake-signer.ts";
 import { LedgerClock } from "./ledger-clock.ts";
 import { FaultyStore } from "./ledger-store.ts";
 
@@ -20,8 +22,11 @@ export interface LedgerWorld {
   readonly ledger: Ledger;
   readonly store: FaultyStore;
   readonly clock: LedgerClock;
+  readonly signer: FakeSigner;
   /** What the observer was told, oldest first. */
   readonly measured: { readonly entries: number; readonly bytes: number }[];
+  /** What damage it was told of, oldest first. */
+  readonly damage: readonly DamageReport[];
 }
 
 /** Returns a new ledger, on the store and clock of an earlier one if given, as after a restart. */
@@ -30,8 +35,15 @@ export function ledgerWorld(
 ): LedgerWorld {
   const store = parts.store ?? new FaultyStore();
   const clock = parts.clock ?? new LedgerClock();
+  const signer = new FakeSigner();
   const measured: { entries: number; bytes: number }[] = [];
-  const observer = { commit: (commit: { entries: number; bytes: number }) => void measured.push(commit) };
+  const damage: DamageReport[] = [];
+  const observer = {
+    commit: (commit: { entries: number; bytes: number }) => void measured.push(commit),
+    found: (report: DamageReport) => void damage.push(report),
+    healed() {},
+    scrubFailed() {},
+  };
   return {
     ledger: new Ledger({
       store,
@@ -41,10 +53,14 @@ export function ledgerWorld(
       zstd,
       inflate,
       observer,
+      signer,
+      scrubRate: 0,
     }),
     store,
     clock,
+    signer,
     measured,
+    damage,
   };
 }
 

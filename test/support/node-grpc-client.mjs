@@ -9,6 +9,7 @@ import loader from "@grpc/proto-loader";
 const [address, protos, ca] = process.argv.slice(2);
 const files = [
   "converge/context/v1/context.proto",
+  "converge/ledger/v1/integrity.proto",
   "converge/ledger/v1/ledger.proto",
   "grpc/health/v1/health.proto",
   "grpc/reflection/v1/reflection.proto",

@@ -7,6 +7,8 @@ export interface Bench {
   readonly scratch: string;
   /** The command that starts our server, without arguments. */
   readonly server: readonly string[];
+  /** The command that starts another server to compare with, if one was named. */
+  readonly other: readonly string[] | undefined;
   /** The built load generator. */
   readonly load: string;
   /** How often a pair of measurements is repeated. */

@@ -29,8 +29,11 @@ export function payload(bytes = payloadBytes): Uint8Array {
   });
 }
 
-export function appendBody(contextId: string): Uint8Array {
-  return toBinary(AppendRequestSchema, create(AppendRequestSchema, { contextId, key, payload: payload() }));
+export function appendBody(contextId: string, { proof = false } = {}): Uint8Array {
+  return toBinary(
+    AppendRequestSchema,
+    create(AppendRequestSchema, { contextId, key, payload: payload(), proof }),
+  );
 }
 
 export function appendBatchBody(contextId: string, count: number, bytes = payloadBytes): Uint8Array {
@@ -38,9 +41,12 @@ export function appendBatchBody(contextId: string, count: number, bytes = payloa
   return toBinary(AppendBatchRequestSchema, create(AppendBatchRequestSchema, { contextId, entries }));
 }
 
-export function appendStreamMessage(contextId: string, count: number): Uint8Array {
+export function appendStreamMessage(contextId: string, count: number, { proof = false } = {}): Uint8Array {
   const entries = Array.from({ length: count }, () => ({ key, payload: payload() }));
-  return toBinary(AppendStreamRequestSchema, create(AppendStreamRequestSchema, { contextId, entries }));
+  return toBinary(
+    AppendStreamRequestSchema,
+    create(AppendStreamRequestSchema, { contextId, entries, proof }),
+  );
 }
 
 export function getBody(contextId: string, afterSequence: number, limit: number): Uint8Array {

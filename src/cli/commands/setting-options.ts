@@ -9,7 +9,8 @@ export function addSettingOptions(command: Command, ...scopes: readonly Scope[])
   return command.option(`${flag} <${placeholder}>`, `${description} (${env})`);
 }
 
-function settingOption(field: Field): Option {
+/** Returns the option of one setting. */
+export function settingOption(field: Field): Option {
   const { flag, kind, description, env } = field;
   const initial = field.default === undefined ? "" : kind.toText(field.default);
   const option = new Option(

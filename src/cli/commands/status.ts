@@ -55,8 +55,8 @@ function answerText({ lines }: ReadyAnswer): string {
 
 function answerJson(url: string, { ready, lines }: ReadyAnswer): string {
   const checks = lines.flatMap((line) => {
-    const [, sign, name, detail] = /^\[([+-])\](\S+) ?(.*)$/.exec(line) ?? [];
-    return name === undefined ? [] : [{ name, ok: sign === "+", detail }];
+    const [, sign, name, detail] = /^\[([+!-])\](\S+) ?(.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [{ name, ok: sign !== "-", degraded: sign === "!", detail }];
   });
   return `${JSON.stringify({ url, ready, checks })}\n`;
 }

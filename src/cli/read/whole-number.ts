@@ -1,3 +1,4 @@
+import { limits } from "../../core/limits.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** Returns a parser of whole numbers from 0 to `max`. */
@@ -12,3 +13,6 @@ export function wholeNumber(max: bigint): (text: string) => bigint {
 export function count(text: string): number {
   return Number(wholeNumber(2n ** 32n - 1n)(text));
 }
+
+/** Parses the size of a tree. */
+export const treeSize = wholeNumber(BigInt(limits.sequenceMax));

@@ -13,6 +13,8 @@ export interface Output extends AsyncDisposable {
 export interface OpenOutput {
   /** Whether a file that exists may be replaced. Nothing else ever is. */
   readonly replace: boolean;
+  /** Whether what is written would spoil a terminal, which is refused then. */
+  readonly binary: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -20,13 +22,14 @@ export interface OpenOutput {
  * Opens what `path` names: a new file, which takes the place of a regular file that is there, or a pipe
  * or device, which is written into. Symbolic links are followed. Throws if it is anything else.
  */
-export async function openOutput(path: string, { replace, signal }: OpenOutput): Promise<Output> {
+export async function openOutput(path: string, options: OpenOutput): Promise<Output> {
+  const { replace } = options;
   const existing = await statOf(path);
   if (existing === undefined || existing.isFile()) {
     const file = existing === undefined ? path : await realpath(path);
     return await NewFile.create(file, async () => refuseUnlessFile(path, await statOf(path), replace));
   }
-  if (existing.isFIFO() || existing.isCharacterDevice()) return await OpenPipe.open(path, signal);
+  if (existing.isFIFO() || existing.isCharacterDevice()) return await OpenPipe.open(path, options);
   throw new Error(`${path} is ${kindOf(existing)}; name a file`);
 }
 

@@ -13,15 +13,18 @@ export class OpenPipe implements AsyncDisposable {
     this.#signal = signal;
   }
 
-  /** Waits until somebody reads from a named pipe. Throws UsageError for a terminal, and the reason of `signal`. */
-  static async open(path: string, signal: AbortSignal): Promise<OpenPipe> {
+  /** Waits until somebody reads from a named pipe. Throws UsageError for a terminal if it is for bytes, and the reason of `signal`. */
+  static async open(
+    path: string,
+    { binary, signal }: { readonly binary: boolean; readonly signal: AbortSignal },
+  ): Promise<OpenPipe> {
     // Never makes a file, should the pipe be gone by now; a terminal does not become the process's own.
     const opening = open(path, constants.O_WRONLY | constants.O_NOCTTY);
     const handle = await orAborted(opening, signal).catch((error: unknown) => {
       opening.then(closeInBackground, () => {});
       throw error;
     });
-    if (!isatty(handle.fd)) return new OpenPipe(handle, signal);
+    if (!binary || !isatty(handle.fd)) return new OpenPipe(handle, signal);
     await handle.close();
     throw binaryToTerminal(path);
   }

@@ -4,13 +4,11 @@ import { type SnapshotSummary, SnapshotSummarySchema } from "../../gen/converge/
 import type { SnapshotOptions } from "../commands/snapshot.ts";
 import { binaryToTerminal } from "./binary-to-terminal.ts";
 import { openOutput } from "./open-output.ts";
+import { standardOutput } from "./standard-output.ts";
 import { entriesText } from "../render/entries-text.ts";
 import { Progress } from "../render/progress.ts";
 import { sizeText } from "../render/size-text.ts";
 import type { Session } from "../session.ts";
-
-/** Names of standard output, which may be a file that is not to be replaced, and is not opened again. */
-const standardOutput: ReadonlySet<string> = new Set(["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]);
 
 /** Copies a context to a file, which appears under its name only when it is complete, or into a pipe or device. */
 export async function saveSnapshot(
@@ -26,7 +24,11 @@ export async function saveSnapshot(
     await io.stderr.write(summaryText(contextId, options.output, summary, json));
     return;
   }
-  await using file = await openOutput(options.output, { replace: options.force ?? false, signal });
+  await using file = await openOutput(options.output, {
+    replace: options.force ?? false,
+    binary: true,
+    signal,
+  });
   const summary = await receive(session, contextId, (chunk) => file.write(chunk));
   await file.publish();
   await io.stdout.write(summaryText(contextId, options.output, summary, json));

@@ -3,7 +3,7 @@ import type { Entry } from "../entry.ts";
 import type { Hash, Hasher } from "../hasher.ts";
 
 /** Payloads above this are hashed where they are instead of being copied into the term. */
-const copiedPayloadBytesMax = 16_384;
+export const copiedPayloadBytesMax = 16_384;
 
 /**
  * Returns the leaf of an entry in the seed profile: the SHA-256 of the Erlang external term
@@ -11,9 +11,9 @@ const copiedPayloadBytesMax = 16_384;
  * [Erlang external term format](https://www.erlang.org/doc/apps/erts/erl_ext_dist.html)
  */
 export function legacyLeaf(contextId: string, entry: Entry, hasher: Hasher): Hash {
-  term.reset().u8(131).u8(tag.list).u32(5);
-  term.u8(tag.binary).text(contextId).u8(tag.binary).text(entry.key);
-  term.u8(tag.binary).u32(entry.payload.length);
+  term.reset().u8(erlangTag.version).u8(erlangTag.list).u32(5);
+  term.u8(erlangTag.binary).text(contextId).u8(erlangTag.binary).text(entry.key);
+  term.u8(erlangTag.binary).u32(entry.payload.length);
   if (entry.payload.length <= copiedPayloadBytesMax) {
     writeIntegers(term.raw(entry.payload), entry);
     return hasher.sha256(term.view());
@@ -26,27 +26,35 @@ export function legacyLeaf(contextId: string, entry: Entry, hasher: Hasher): Has
   return stream.digest();
 }
 
-const tag = { smallInteger: 97, integer: 98, nil: 106, list: 108, binary: 109, smallBig: 110 };
+export const erlangTag = {
+  version: 131,
+  smallInteger: 97,
+  integer: 98,
+  nil: 106,
+  list: 108,
+  binary: 109,
+  smallBig: 110,
+} as const;
 
 const term = new ByteWriter(1024);
 
 function writeIntegers(writer: ByteWriter, entry: Entry): void {
-  writeInteger(writer, Math.floor(entry.sequence / 2 ** 32), entry.sequence % 2 ** 32);
-  writeInteger(writer, Number(entry.appendedAtNs >> 32n), Number(entry.appendedAtNs & 0xffff_ffffn));
-  writer.u8(tag.nil);
+  writeErlangInteger(writer, Math.floor(entry.sequence / 2 ** 32), entry.sequence % 2 ** 32);
+  writeErlangInteger(writer, Number(entry.appendedAtNs >> 32n), Number(entry.appendedAtNs & 0xffff_ffffn));
+  writer.u8(erlangTag.nil);
 }
 
 /** Writes an integer of 64 bits, given as two halves, in the shortest of its three forms, as Erlang does. */
-function writeInteger(writer: ByteWriter, high: number, low: number): void {
+export function writeErlangInteger(writer: ByteWriter, high: number, low: number): void {
   if (high === 0 && low < 256) {
-    writer.u8(tag.smallInteger).u8(low);
+    writer.u8(erlangTag.smallInteger).u8(low);
   } else if (high === 0 && low < 2 ** 31) {
-    writer.u8(tag.integer).u32(low);
+    writer.u8(erlangTag.integer).u32(low);
   } else {
     const lowBytes = high === 0 ? byteLength(low) : 4;
     const highBytes = byteLength(high);
     writer
-      .u8(tag.smallBig)
+      .u8(erlangTag.smallBig)
       .u8(lowBytes + highBytes)
       .u8(0);
     for (let i = 0; i < lowBytes; i += 1) writer.u8((low >>> (8 * i)) & 0xff);

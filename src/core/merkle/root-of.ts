@@ -3,7 +3,7 @@ import { emptyRoot, type TreeProfile } from "./tree-profile.ts";
 
 /**
  * Returns the root of a tree over `leaves`: pairs become nodes, level by level, until one is left.
- * This is the definition; RootAccumulator computes the same without holding the leaves.
+ * This is the definition; a frontier gives the same without holding the leaves.
  */
 export function rootOf(leaves: readonly Hash[], profile: TreeProfile, hasher: Hasher): Hash {
   const level: Hash[] = [];

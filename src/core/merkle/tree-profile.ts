@@ -5,14 +5,16 @@
  * @module
  */
 
-import type { Hash, Hasher } from "../hasher.ts";
+import type { Hash, SingleHasher } from "../hasher.ts";
+
+export type ProfileName = "rfc6962" | "seed";
 
 export interface TreeProfile {
-  readonly name: "rfc6962" | "seed";
+  readonly name: ProfileName;
   /** Returns the hash of an inner node. */
-  readonly node: (left: Hash, right: Hash, hasher: Hasher) => Hash;
+  readonly node: (left: Hash, right: Hash, hasher: SingleHasher) => Hash;
   /** Returns what stands above the last node of a level if it has no sibling. */
-  readonly odd: (last: Hash, hasher: Hasher) => Hash;
+  readonly odd: (last: Hash, hasher: SingleHasher) => Hash;
 }
 
 /** The log's tree. [RFC 6962, section 2.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1) */
@@ -28,8 +30,10 @@ export const seed: TreeProfile = {
   odd: (last, hasher) => plainNode(last, last, hasher),
 };
 
+export const profiles: Readonly<Record<ProfileName, TreeProfile>> = { rfc6962, seed };
+
 /** Returns the root of a tree without leaves, in either profile. */
-export function emptyRoot(hasher: Hasher): Hash {
+export function emptyRoot(hasher: SingleHasher): Hash {
   return hasher.sha256(new Uint8Array(0));
 }
 
@@ -37,13 +41,13 @@ const prefixed = new Uint8Array(65);
 prefixed[0] = 1;
 const plain = new Uint8Array(64);
 
-function prefixedNode(left: Hash, right: Hash, hasher: Hasher): Hash {
+function prefixedNode(left: Hash, right: Hash, hasher: SingleHasher): Hash {
   prefixed.set(left, 1);
   prefixed.set(right, 33);
   return hasher.sha256(prefixed);
 }
 
-function plainNode(left: Hash, right: Hash, hasher: Hasher): Hash {
+function plainNode(left: Hash, right: Hash, hasher: SingleHasher): Hash {
   plain.set(left, 0);
   plain.set(right, 32);
   return hasher.sha256(plain);

@@ -14,19 +14,20 @@
  */
 
 import { ByteWriter } from "../byte-writer.ts";
-import { contentHash } from "../entry.ts";
+import { type Entry, entryBytes, writeRecord } from "../entry.ts";
+import { encodeEntry } from "../entry-wire.ts";
 import { quote } from "../errors.ts";
 import type { Hasher } from "../hasher.ts";
 import { hex } from "../hex.ts";
 import type { Inflate } from "../inflate.ts";
 import { limits } from "../limits.ts";
+import { legacyLeaf } from "../merkle/legacy-leaf.ts";
 import { decodeUtf8 } from "../utf8.ts";
-import type { SnapshotEntry } from "./block-reader.ts";
 import { ErlangTerm, outerMap } from "./erlang-term.ts";
 import { readFirstImplementationEntry } from "./first-implementation-entry.ts";
 import type { LoadReader, LoadSummary } from "./load-reader.ts";
 import { sameBytes } from "./same-bytes.ts";
-import { createSeenIds } from "./seen-ids.ts";
+import { createSeenIds, type SeenIds } from "./seen-ids.ts";
 import {
   damagedSnapshot,
   oversizedFirstSnapshot,
@@ -36,6 +37,7 @@ import {
   unsupportedFirstSnapshot,
   unverifiedSnapshot,
 } from "./snapshot-error.ts";
+import type { SnapshotEntry } from "./snapshot-entry.ts";
 import { SnapshotTally } from "./snapshot-tally.ts";
 
 /** The first byte of every Erlang external term. */
@@ -81,32 +83,41 @@ class FirstImplementationReader implements LoadReader {
     if (outer.version === 1 && !this.#options.allowUnverified) throw unverifiedSnapshot();
     this.contextId = outer.contextId;
     const tally = new SnapshotTally(this.#options.hasher);
-    yield* this.#entries(term, outer, tally);
+    const ids = createSeenIds(this.#options.hasher);
+    yield* this.#entries(term, outer, { tally, ids });
     const seedRoot = tally.seedRoot();
     if (outer.root !== undefined && !sameBytes(outer.root, seedRoot)) {
       const said = hex(outer.root);
       throw snapshotRootMismatch("snapshot", { profile: "seed", said, computed: hex(seedRoot) });
     }
-    return { count: tally.count, root: tally.root(), seedRoot, unverified: outer.root === undefined };
+    const unverified = outer.root === undefined;
+    return { count: tally.count, root: tally.root(), seedRoot, unverified, hasAllIds: ids.isComplete };
   }
 
   /** Yields the entries in batches, each verified against the hash it was stored with. */
-  *#entries(term: ErlangTerm, outer: OuterMap, tally: SnapshotTally): Batches<void> {
+  *#entries(
+    term: ErlangTerm,
+    outer: OuterMap,
+    { tally, ids }: { readonly tally: SnapshotTally; readonly ids: SeenIds },
+  ): Batches<void> {
     const { contextId, contextIdBytes } = outer;
     const { hasher } = this.#options;
-    const ids = createSeenIds(hasher);
     let batch: SnapshotEntry[] = [];
     let batchBytes = 0;
     term.at = outer.entriesAt;
     for (let sequence = 1; sequence <= outer.count; sequence += 1) {
       term.subject = `entry ${sequence}`;
       const { entry, idBytes, storedHash } = readFirstImplementationEntry(term, { sequence, contextIdBytes });
-      if (!ids.add(idBytes)) throw term.damaged("has the id of an entry before it");
-      const hash = contentHash(contextId, entry, hasher);
-      const leaf = tally.add(contextId, entry, hash);
+      if (!ids.add(idBytes, 0, idBytes.length)) throw term.damaged("has the id of an entry before it");
+      const hashed = hashedOf(contextId, entry, hasher);
+      const contentHash = hasher.sha256(hashed);
+      const leaf = legacyLeaf(contextId, entry, hasher);
+      tally.add(contentHash, leaf, entry.lamport);
       if (storedHash !== undefined && !sameBytes(storedHash, leaf))
         throw term.damaged(`has the content_hash of another entry, ${hex(storedHash.subarray(0, 32))}`);
-      batch.push({ ...entry, contentHash: hash });
+      const { id, key, appendedAtNs, lamport } = entry;
+      const stored = { hashed, contentHash, wire: encodeEntry(entry), bytes: entryBytes(entry) };
+      batch.push({ sequence, id, key, appendedAtNs, lamport, ...stored });
       batchBytes += entry.payload.length;
       if (batch.length < limits.snapshotTurnEntries && batchBytes < limits.snapshotBlockBytes) continue;
       yield batch;
@@ -117,6 +128,13 @@ class FirstImplementationReader implements LoadReader {
     if (outer.count > 0) term.endOfList("entries");
     if (batch.length > 0) yield batch;
   }
+}
+
+/** Returns a zero byte and the record: what the content hash is of. */
+function hashedOf(contextId: string, entry: Entry, hasher: Hasher): Uint8Array {
+  const hashed = new ByteWriter(512).u8(0);
+  writeRecord(hashed, contextId, entry, hasher.sha256(entry.payload));
+  return hashed.copy();
 }
 
 /** Returns the term of a snapshot, unpacked. */

@@ -1,14 +1,14 @@
 import type { Hasher } from "../hasher.ts";
 import type { Inflate } from "../inflate.ts";
-import type { Zstd } from "../zstd.ts";
-import type { SnapshotEntry } from "./block-reader.ts";
+import type { ZstdDecoder } from "../zstd.ts";
 import { createFirstImplementationReader, erlangTermTag } from "./first-implementation-reader.ts";
+import type { SnapshotEntry } from "./snapshot-entry.ts";
 import type { SnapshotSummary } from "./snapshot-format.ts";
 import { createSnapshotReader } from "./snapshot-reader.ts";
 
 export interface LoadReaderOptions {
   readonly hasher: Hasher;
-  readonly zstd: Zstd;
+  readonly zstd: ZstdDecoder;
   readonly inflate: Inflate;
   /** Accept version 1, which has no root. */
   readonly allowUnverified: boolean;
@@ -18,6 +18,8 @@ export interface LoadReaderOptions {
 export interface LoadSummary extends Pick<SnapshotSummary, "count" | "root" | "seedRoot"> {
   /** True if the snapshot had no root that its entries could be compared with. */
   readonly unverified: boolean;
+  /** False if there were more ids than are remembered: the caller has to look for repeated ones itself. */
+  readonly hasAllIds: boolean;
 }
 
 /** Entries come in batches, some empty, that take a few milliseconds each; each generator must be iterated to its end. */
@@ -69,7 +71,7 @@ function createVersion3Reader({ hasher, zstd }: LoadReaderOptions): LoadReader {
     *finish() {
       // The entries have all come before.
       yield [];
-      return { ...reader.finish(), unverified: false };
+      return { ...reader.finish(), unverified: false, hasAllIds: reader.hasAllIds };
     },
   };
 }

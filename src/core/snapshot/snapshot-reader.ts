@@ -3,11 +3,12 @@ import type { Hasher } from "../hasher.ts";
 import { hex } from "../hex.ts";
 import { limits } from "../limits.ts";
 import { decodeUtf8 } from "../utf8.ts";
-import type { Zstd } from "../zstd.ts";
-import { BlockReader, type SnapshotEntry } from "./block-reader.ts";
+import type { ZstdDecoder } from "../zstd.ts";
+import { BlockReader } from "./block-reader.ts";
 import { PieceBuffer } from "./piece-buffer.ts";
 import { sameBytes } from "./same-bytes.ts";
 import { createSeenIds, type SeenIds } from "./seen-ids.ts";
+import type { SnapshotEntry } from "./snapshot-entry.ts";
 import {
   damagedSnapshot,
   snapshotRootMismatch,
@@ -28,17 +29,16 @@ import { SnapshotTally } from "./snapshot-tally.ts";
 
 export interface SnapshotReaderOptions {
   readonly hasher: Hasher;
-  readonly zstd: Zstd;
-  /**
-   * Where ids are remembered until the end. By default in memory, at most 80 bytes an entry; for
-   * contexts of more entries than that allows, something that knows another way.
-   */
+  readonly zstd: ZstdDecoder;
+  /** Where ids are remembered until the end. By default in memory, up to `snapshotIdsInMemoryMax`. */
   readonly ids?: SeenIds;
 }
 
 export interface SnapshotReader {
   /** What the snapshot says about itself; undefined until it has arrived. */
   readonly header: SnapshotHeader | undefined;
+  /** False if there were more ids than are remembered: the caller has to look for repeated ones itself. */
+  readonly hasAllIds: boolean;
   /**
    * Takes the next bytes and yields the entries they complete, in batches (some empty) that take a few
    * milliseconds each, so that a small chunk that unpacks to gigabytes neither fills the memory nor
@@ -52,7 +52,7 @@ export interface SnapshotReader {
 
 /**
  * Reads a version 3 snapshot in one pass and refuses everything its format does not allow. Throws
- * INVALID_ARGUMENT; after that the reader must not be used. Memory: one block and the ids.
+ * INVALID_ARGUMENT; after that the reader must not be used. Memory: one block, and a bounded number of ids.
  */
 export function createSnapshotReader(options: SnapshotReaderOptions): SnapshotReader {
   return new StreamReader(options);
@@ -76,6 +76,10 @@ class StreamReader implements SnapshotReader {
 
   get header(): SnapshotHeader | undefined {
     return this.#parser.header;
+  }
+
+  get hasAllIds(): boolean {
+    return this.#parser.ids.isComplete;
   }
 
   *push(chunk: Uint8Array): Generator<readonly SnapshotEntry[], void, undefined> {
@@ -121,20 +125,23 @@ class SnapshotParser {
   offset = 0;
   /** What is being read, for the message if it ends here. */
   part = "its header";
+  readonly ids: SeenIds;
   readonly #options: SnapshotReaderOptions;
   readonly #tally: SnapshotTally;
   readonly #digest;
 
   constructor(options: SnapshotReaderOptions) {
     this.#options = options;
+    this.ids = options.ids ?? createSeenIds(options.hasher);
     this.#tally = new SnapshotTally(options.hasher);
     this.#digest = options.hasher.stream();
   }
 
   *parse(): Generator<Request, SnapshotSummary, Uint8Array> {
     this.header = yield* this.#header();
-    const { hasher, ids = createSeenIds(hasher) } = this.#options;
-    const blocks = new BlockReader({ contextId: this.header.contextId, hasher, tally: this.#tally, ids });
+    const { contextId } = this.header;
+    const { hasher } = this.#options;
+    const blocks = new BlockReader({ contextId, hasher, tally: this.#tally, ids: this.ids });
     for (;;) {
       this.part = `the part at byte ${this.offset}`;
       const start = this.offset;

@@ -1,94 +1,60 @@
-import { assert } from "../assert.ts";
 import { ByteWriter } from "../byte-writer.ts";
-import { type Entry, writeRecord } from "../entry.ts";
-import type { Hasher } from "../hasher.ts";
-import { limits } from "../limits.ts";
-import type { Zstd } from "../zstd.ts";
+import { BlockWriter, type BlockWriterOptions, type StoredRow } from "./block-writer.ts";
 import { blockTag, endTag, snapshotMagic, type SnapshotSummary, snapshotVersion } from "./snapshot-format.ts";
-import { SnapshotTally } from "./snapshot-tally.ts";
 
-export interface SnapshotWriterOptions {
-  readonly contextId: string;
+export interface SnapshotWriterOptions extends BlockWriterOptions {
   readonly createdAtNs: bigint;
-  readonly hasher: Hasher;
-  readonly zstd: Zstd;
 }
 
-export interface SnapshotWriter {
-  /** Takes the next entry, from sequence 1 on, and returns bytes that are ready to be sent, mostly none. */
-  add(entry: Entry): readonly Uint8Array[];
-  /** Returns the last bytes and what they say. The writer must not be used afterwards. */
-  finish(): { readonly chunks: readonly Uint8Array[]; readonly summary: SnapshotSummary };
-}
+/** Bytes that are ready to be sent. */
+type Chunks = readonly Uint8Array[];
 
 /**
- * Writes a version 3 snapshot in one pass; holds one block at a time. The Lamport time of a snapshot
- * is the largest of its entries, so nothing but the entries is needed.
+ * Writes a version 3 snapshot in one pass. Blocks are compressed by the caller, wherever it likes, and
+ * come back in their order; the writer itself holds one block.
  */
-export function createSnapshotWriter(options: SnapshotWriterOptions): SnapshotWriter {
-  const { contextId, createdAtNs, hasher, zstd } = options;
-  const digest = hasher.stream();
-  const tally = new SnapshotTally(hasher);
-  const block = new ByteWriter(65_536);
-  const record = new ByteWriter(1024);
-  let chunks: Uint8Array[] = [];
-  emit(new ByteWriter().raw(snapshotMagic).u32(snapshotVersion).text(contextId).u64(createdAtNs).view());
-  return { add, finish };
+export interface SnapshotWriter {
+  begin(): Chunks;
+  /** Takes the next entries, from sequence 1 on, and returns the blocks that they complete, not compressed. */
+  add(rows: readonly StoredRow[]): readonly Uint8Array[];
+  /** Returns what is left of the blocks, not compressed, once all entries were added. */
+  rest(): readonly Uint8Array[];
+  /** Takes the next block as one zstd frame. */
+  compressed(frame: Uint8Array, plainBytes: number): Chunks;
+  /** Returns the last bytes and what they say, once all blocks came back. */
+  finish(): { readonly chunks: Chunks; readonly summary: SnapshotSummary };
+}
 
-  function add(entry: Entry): readonly Uint8Array[] {
-    assert(entry.sequence === tally.count + 1, "entries of a snapshot ascend from 1 without gaps");
-    // The leading zero makes the bytes those of the content hash.
-    writeRecord(record.reset().u8(0), contextId, entry, hasher.sha256(entry.payload));
-    const prefixed = record.view();
-    const recordBytes = prefixed.length - 1;
-    assert(recordBytes <= limits.recordBytesMax, "the record of a stored entry is within its limit");
-    tally.add(contextId, entry, hasher.sha256(prefixed));
-    const added = 4 + recordBytes + entry.payload.length;
-    if (block.length > 0 && block.length + added > limits.snapshotBlockBytes) flush();
-    block.u32(recordBytes).raw(prefixed.subarray(1)).raw(entry.payload);
-    if (block.length >= limits.snapshotBlockBytes) flush();
-    return takeChunks();
+/** The Lamport time of a snapshot is the largest of its entries, so nothing but the entries is needed. */
+export function createSnapshotWriter(options: SnapshotWriterOptions): SnapshotWriter {
+  const { contextId, createdAtNs, hasher } = options;
+  const digest = hasher.stream();
+  const blocks = new BlockWriter(options);
+  return { begin, add: (rows) => blocks.add(rows), rest: () => blocks.rest(), compressed, finish };
+
+  function begin(): Chunks {
+    const header = new ByteWriter().raw(snapshotMagic).u32(snapshotVersion).text(contextId).u64(createdAtNs);
+    return digested(header.view());
+  }
+
+  function compressed(frame: Uint8Array, plainBytes: number): Chunks {
+    return digested(new ByteWriter(16).u8(blockTag).u32(frame.length).u32(plainBytes).view(), frame);
   }
 
   function finish(): ReturnType<SnapshotWriter["finish"]> {
-    if (block.length > 0) flush();
-    const { count, lamport } = tally;
-    const root = tally.root();
-    const seedRoot = tally.seedRoot();
-    emit(new ByteWriter().u8(endTag).u64(count).u64(count).u64(lamport).raw(seedRoot).raw(root).view());
+    const { count, lamport } = blocks.tally;
+    const root = blocks.tally.root();
+    const seedRoot = blocks.tally.seedRoot();
+    const end = new ByteWriter().u8(endTag).u64(count).u64(count).u64(lamport).raw(seedRoot).raw(root);
+    const chunks = digested(end.view());
     const total = digest.digest();
-    chunks.push(total);
-    const summary = {
-      contextId,
-      createdAtNs,
-      count,
-      latestSequence: count,
-      lamport,
-      root,
-      seedRoot,
-      digest: total,
-    };
-    return { chunks: takeChunks(), summary };
+    const counts = { count, latestSequence: count, lamport };
+    const summary = { contextId, createdAtNs, ...counts, root, seedRoot, digest: total };
+    return { chunks: [...chunks, total], summary };
   }
 
-  function flush(): void {
-    const frame = zstd.compress(block.view());
-    emit(new ByteWriter(16).u8(blockTag).u32(frame.length).u32(block.length).view());
-    emit(frame);
-    block.reset();
-  }
-
-  function emit(bytes: Uint8Array): void {
-    digest.update(bytes);
-    chunks.push(bytes);
-  }
-
-  function takeChunks(): readonly Uint8Array[] {
-    if (chunks.length === 0) return none;
-    const taken = chunks;
-    chunks = [];
-    return taken;
+  function digested(...chunks: Uint8Array[]): Chunks {
+    for (const chunk of chunks) digest.update(chunk);
+    return chunks;
   }
 }
-
-const none: readonly Uint8Array[] = [];

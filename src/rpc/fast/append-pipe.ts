@@ -6,6 +6,7 @@ import {
   AppendStreamResponseSchema,
 } from "../../gen/converge/ledger/v1/ledger_pb.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import { withProofs } from "../acknowledged.ts";
 import { toConnectError } from "../connect-error.ts";
 import type { BodyAccount, BodyBudget } from "../incoming/body-budget.ts";
 import { checkBinary, messageTooLong } from "../incoming/message-check.ts";
@@ -102,11 +103,12 @@ export class AppendPipe {
   }
 
   #begin(message: Buffer): void {
-    const { contextId, entries, minCopies } = readBatch(message) ?? readAnyBatch(message);
+    const { contextId, entries, minCopies, proof } = readBatch(message) ?? readAnyBatch(message);
     const answer: Answer = { frame: undefined, entries: entries.length };
     this.#answers.push(answer);
     this.#entries += entries.length;
-    this.#ledger.appendBatch(contextId, entries, { minCopies }).then(
+    const appending = this.#ledger.appendBatch(contextId, entries, { minCopies });
+    (proof ? withProofs(this.#ledger, contextId, appending) : appending).then(
       (appended) => this.#answered(answer, writeStreamAnswer(appended)),
       (error: unknown) =>
         this.#answered(answer, framed(toBinary(AppendStreamResponseSchema, streamError(error)))),
@@ -175,6 +177,6 @@ function messageOf(frame: Buffer): Buffer {
 /** Reads a request that uses more than the common fields. Throws INVALID_ARGUMENT. */
 function readAnyBatch(message: Buffer): PlainBatch {
   checkBinary(message, AppendStreamRequestSchema);
-  const { contextId, entries, minCopies } = fromBinary(AppendStreamRequestSchema, message);
-  return { contextId, entries: entries.map(appendInput), minCopies };
+  const { contextId, entries, minCopies, proof } = fromBinary(AppendStreamRequestSchema, message);
+  return { contextId, entries: entries.map(appendInput), minCopies, proof };
 }

@@ -14,9 +14,11 @@ import {
   writeVarint64,
 } from "../../core/entry-wire.ts";
 import { utf8Length, writeUtf8 } from "../../core/utf8.ts";
-import type { Appended } from "../../ledger/append-unit.ts";
+import { type Hash, hashBytes } from "../../core/hasher.ts";
+import type { Inclusion } from "../../ledger/integrity.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { GetResult } from "../../ledger/reader.ts";
+import type { Acknowledged } from "../acknowledged.ts";
 
 /** Length of the header of a gRPC or Connect frame: one byte of flags, four of length. */
 export const frameHeaderBytes = 5;
@@ -26,14 +28,21 @@ const duplicateTail = Uint8Array.of(0x10, 0x01, 0x1a, 0x04, 0x08, 0x01, 0x10, 0x
 const appendTail = duplicateTail.subarray(2);
 /** The same durability, as field 2 of a batch's answer. */
 const batchTail = Uint8Array.of(0x12, 0x04, 0x08, 0x01, 0x10, 0x01);
-const hashBytes = 32;
+/** The tags of InclusionProof in AppendResponse and in Receipt. */
+const appendProofTag = 0x22;
+const receiptProofTag = 0x3a;
+/** A hash as a field: tag, length, 32 bytes. */
+const hashFieldBytes = 2 + hashBytes;
 
 /** Returns a converge.context.v1.AppendResponse. */
-export function writeAppendAnswer(appended: Appended, prefix: number): Uint8Array<ArrayBuffer> {
-  const tail = appended.duplicate ? duplicateTail : appendTail;
-  const bytes = new Uint8Array(prefix + entryFieldSize(appended) + tail.length);
+export function writeAppendAnswer(appended: Acknowledged, prefix: number): Uint8Array<ArrayBuffer> {
+  const { duplicate, inclusion } = appended;
+  const tail = duplicate ? duplicateTail : appendTail;
+  const proofBytes = inclusion === undefined ? 0 : proofFieldSize(inclusion);
+  const bytes = new Uint8Array(prefix + entryFieldSize(appended) + tail.length + proofBytes);
   const at = writeEntryField(bytes, prefix, appended);
   bytes.set(tail, at);
+  if (inclusion !== undefined) writeProofField(bytes, at + tail.length, appendProofTag, inclusion);
   return bytes;
 }
 
@@ -68,14 +77,14 @@ export function writeGetAnswer(
 }
 
 /** Returns a converge.ledger.v1.AppendBatchResponse. */
-export function writeBatchAnswer(appended: readonly Appended[], prefix: number): Uint8Array<ArrayBuffer> {
+export function writeBatchAnswer(appended: readonly Acknowledged[], prefix: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(prefix + batchSize(appended));
   writeBatch(bytes, prefix, appended);
   return bytes;
 }
 
 /** Returns a framed converge.ledger.v1.AppendStreamResponse. */
-export function writeStreamAnswer(appended: readonly Appended[]): Uint8Array<ArrayBuffer> {
+export function writeStreamAnswer(appended: readonly Acknowledged[]): Uint8Array<ArrayBuffer> {
   const size = batchSize(appended);
   const message = 1 + varintSize(size) + size;
   const bytes = new Uint8Array(frameHeaderBytes + message);
@@ -85,7 +94,7 @@ export function writeStreamAnswer(appended: readonly Appended[]): Uint8Array<Arr
   return bytes;
 }
 
-function batchSize(appended: readonly Appended[]): number {
+function batchSize(appended: readonly Acknowledged[]): number {
   let size = batchTail.length;
   for (const one of appended) {
     const receipt = receiptSize(one);
@@ -94,7 +103,7 @@ function batchSize(appended: readonly Appended[]): number {
   return size;
 }
 
-function writeBatch(target: Uint8Array, offset: number, appended: readonly Appended[]): void {
+function writeBatch(target: Uint8Array, offset: number, appended: readonly Acknowledged[]): void {
   let at = offset;
   for (const one of appended) {
     target[at] = 0x0a;
@@ -103,7 +112,8 @@ function writeBatch(target: Uint8Array, offset: number, appended: readonly Appen
   target.set(batchTail, at);
 }
 
-function receiptSize({ id, sequence, appendedAtNs, lamport, duplicate }: Appended): number {
+function receiptSize(acknowledged: Acknowledged): number {
+  const { id, sequence, appendedAtNs, lamport, duplicate, inclusion } = acknowledged;
   const idBytes = utf8Length(id);
   const numbers =
     1 +
@@ -111,11 +121,12 @@ function receiptSize({ id, sequence, appendedAtNs, lamport, duplicate }: Appende
     1 +
     varint64Size(appendedAtNs) +
     (lamport === 0n ? 0 : 1 + varint64Size(lamport));
-  return 1 + varintSize(idBytes) + idBytes + numbers + 2 + hashBytes + (duplicate ? 2 : 0);
+  const proofBytes = inclusion === undefined ? 0 : proofFieldSize(inclusion);
+  return 1 + varintSize(idBytes) + idBytes + numbers + hashFieldBytes + (duplicate ? 2 : 0) + proofBytes;
 }
 
-function writeReceipt(target: Uint8Array, offset: number, appended: Appended): number {
-  const { id, sequence, appendedAtNs, lamport, contentHash, duplicate } = appended;
+function writeReceipt(target: Uint8Array, offset: number, acknowledged: Acknowledged): number {
+  const { id, sequence, appendedAtNs, lamport, contentHash, duplicate, inclusion } = acknowledged;
   target[offset] = 0x0a;
   let at = writeUtf8(target, writeVarint(target, offset + 1, utf8Length(id)), id);
   target[at] = 0x10;
@@ -126,14 +137,45 @@ function writeReceipt(target: Uint8Array, offset: number, appended: Appended): n
     target[at] = 0x20;
     at = writeVarint64(target, at + 1, lamport);
   }
-  target[at] = 0x2a;
-  target[at + 1] = hashBytes;
-  target.set(contentHash, at + 2);
-  at += 2 + hashBytes;
-  if (!duplicate) return at;
-  target[at] = 0x30;
-  target[at + 1] = 1;
-  return at + 2;
+  at = writeHashField(target, at, 0x2a, contentHash);
+  if (duplicate) {
+    target[at] = 0x30;
+    target[at + 1] = 1;
+    at += 2;
+  }
+  return inclusion === undefined ? at : writeProofField(target, at, receiptProofTag, inclusion);
+}
+
+/** Size of an InclusionProof as a field of a message. */
+function proofFieldSize(inclusion: Inclusion): number {
+  const body = proofSize(inclusion);
+  return 1 + varintSize(body) + body;
+}
+
+function proofSize({ index, size, hashes }: Inclusion): number {
+  const indexBytes = index === 0 ? 0 : 1 + varintSize(index);
+  return indexBytes + 1 + varintSize(size) + hashFieldBytes * (1 + hashes.length);
+}
+
+function writeProofField(target: Uint8Array, offset: number, tag: number, inclusion: Inclusion): number {
+  const { index, size, root, hashes } = inclusion;
+  target[offset] = tag;
+  let at = writeVarint(target, offset + 1, proofSize(inclusion));
+  if (index > 0) {
+    target[at] = 0x08;
+    at = writeVarint(target, at + 1, index);
+  }
+  target[at] = 0x10;
+  at = writeHashField(target, writeVarint(target, at + 1, size), 0x1a, root);
+  for (const hash of hashes) at = writeHashField(target, at, 0x22, hash);
+  return at;
+}
+
+function writeHashField(target: Uint8Array, offset: number, tag: number, hash: Hash): number {
+  target[offset] = tag;
+  target[offset + 1] = hashBytes;
+  target.set(hash, offset + 2);
+  return offset + hashFieldBytes;
 }
 
 /** Returns one framed converge.context.v1.WatchEvent per entry, joined. */

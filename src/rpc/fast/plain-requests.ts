@@ -12,12 +12,14 @@ import { RequestReader } from "./request-reader.ts";
 
 export interface PlainAppend extends AppendInput {
   readonly contextId: string;
+  readonly proof: boolean;
 }
 
 export interface PlainBatch {
   readonly contextId: string;
   readonly entries: readonly AppendInput[];
   readonly minCopies: number;
+  readonly proof: boolean;
 }
 
 export interface PlainWatch {
@@ -42,14 +44,15 @@ interface EntryFields {
 
 const emptyEntry = { key: "", payload: empty, receivedLamport: 0n, idempotencyKey: "" };
 
-/** Reads a converge.context.v1.AppendRequest without proof and min_copies. */
+/** Reads a converge.context.v1.AppendRequest without min_copies. */
 export function readAppend(bytes: Uint8Array): PlainAppend | undefined {
-  const append = { contextId: "", ...emptyEntry, metadata: [] };
+  const append = { contextId: "", ...emptyEntry, metadata: [], proof: false };
   try {
     const reader = new RequestReader(bytes);
     while (!reader.done) {
       const tag = reader.tag();
       if (tag === 0x0a) append.contextId = reader.text();
+      else if (tag === 0x38) append.proof = reader.uint() !== 0;
       // The fields of an entry follow context_id: their numbers are one higher than in NewEntry.
       else if (!readEntryField(append, tag - 8, reader)) return undefined;
     }
@@ -63,6 +66,7 @@ export function readAppend(bytes: Uint8Array): PlainAppend | undefined {
 export function readBatch(bytes: Uint8Array): PlainBatch | undefined {
   let contextId = "";
   let minCopies = 0;
+  let proof = false;
   const entries: AppendInput[] = [];
   try {
     const reader = new RequestReader(bytes);
@@ -78,6 +82,9 @@ export function readBatch(bytes: Uint8Array): PlainBatch | undefined {
         case 0x18:
           minCopies = uint32(reader);
           break;
+        case 0x20:
+          proof = reader.uint() !== 0;
+          break;
         default:
           return undefined;
       }
@@ -85,7 +92,7 @@ export function readBatch(bytes: Uint8Array): PlainBatch | undefined {
   } catch {
     return undefined;
   }
-  return { contextId, entries, minCopies };
+  return { contextId, entries, minCopies, proof };
 }
 
 function readNewEntry(reader: RequestReader): AppendInput {

@@ -10,7 +10,7 @@ import type { PlainWatch } from "./plain-requests.ts";
 export function plainWatchRequest(plain: PlainWatch): WatchRequest {
   const { contextId, key, heartbeatMs } = plain;
   const from = watchCursor(plain.fromSequence, plain.resumeToken);
-  return { contextId, key, from, heartbeatMs, resets: takesControlEvents(plain) };
+  return { contextId, key, from, heartbeatMs, resets: takesControlEvents(plain), proofs: false };
 }
 
 /** Returns whether the client of a watch can read events without an entry. */

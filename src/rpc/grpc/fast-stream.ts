@@ -15,6 +15,7 @@ import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { BodyAccount, BodyBudget } from "../incoming/body-budget.ts";
 import type { Shutdown } from "../shutdown.ts";
+import { withProof, withProofs } from "../acknowledged.ts";
 import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
 import {
@@ -94,26 +95,20 @@ export function createFastGrpc(
   function append(stream: ServerHttp2Stream, message: Buffer, terms: Terms): boolean {
     const request = readAppend(message);
     if (request === undefined) return false;
-    unary(
-      "Append",
-      stream,
-      terms,
-      ledger.append(request.contextId, request, { minCopies: 0 }),
-      writeAppendAnswer,
-    );
+    const { contextId, proof } = request;
+    const appending = ledger.append(contextId, request, { minCopies: 0 });
+    const work = proof ? withProof(ledger, contextId, appending) : appending;
+    unary("Append", stream, terms, work, writeAppendAnswer);
     return true;
   }
 
   function appendBatch(stream: ServerHttp2Stream, message: Buffer, terms: Terms): boolean {
     const request = readBatch(message);
     if (request === undefined) return false;
-    unary(
-      "AppendBatch",
-      stream,
-      terms,
-      ledger.appendBatch(request.contextId, request.entries, request),
-      writeBatchAnswer,
-    );
+    const { contextId, entries, proof } = request;
+    const appending = ledger.appendBatch(contextId, entries, request);
+    const work = proof ? withProofs(ledger, contextId, appending) : appending;
+    unary("AppendBatch", stream, terms, work, writeBatchAnswer);
     return true;
   }
 

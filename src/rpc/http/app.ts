@@ -7,9 +7,10 @@ import {
 } from "@connectrpc/connect/protocol";
 import { cors as connectCors } from "@connectrpc/connect";
 import { withoutEndlessDeadline } from "../endless-deadline.ts";
-import { isReady, type Readiness } from "../readiness.ts";
+import { type Check, isReady, type Readiness } from "../readiness.ts";
 import { allOf, type ReceivedBody } from "./received-body.ts";
 import { eventStreamHeaders, type SseParts, watchOverSse } from "./sse.ts";
+import { serveTlog } from "./tlog-routes.ts";
 
 export interface HttpAppParts extends SseParts {
   readonly handlers: ReadonlyMap<string, UniversalHandlerFn>;
@@ -44,6 +45,11 @@ export function createHttpApp(parts: HttpAppParts): Hono {
     if (request.method === "HEAD") return new Response(null, { headers: eventStreamHeaders });
     parts.keepOpen(request);
     return watchOverSse(parts, request, id);
+  });
+  app.get("/tlog/*", async (context) => {
+    const request = context.req.raw;
+    const answer = await serveTlog(parts.ledger.integrity, request, rawPath(request.url));
+    return answer ?? context.notFound();
   });
   app.all("*", (context) => {
     const handler = parts.handlers.get(rawPath(context.req.raw.url));
@@ -80,23 +86,25 @@ export function rawPath(url: string): string {
   return end === -1 ? url.slice(start) : url.slice(start, end);
 }
 
-/** One line per part: `[+]name ok`, or `[-]name` and why not. */
+/** One line per part: `[+]name ok`, `[!]name degraded` and why, or `[-]name` and why not. */
 function readyz(readiness: Readiness, verbose: boolean): Response {
   const status = isReady(readiness) ? 200 : 503;
   if (verbose)
     return Response.json(readiness.verbose(), { status, headers: { "cache-control": "no-store" } });
-  const lines = readiness
-    .checks()
-    .map(({ name, ok, detail }) => `[${ok ? "+" : "-"}]${name} ${ok ? "ok" : (detail ?? "failed")}\n`);
-  return new Response(lines.join(""), { status, headers: text });
+  return new Response(readiness.checks().map(checkLine).join(""), { status, headers: text });
+}
+
+function checkLine({ name, ok, degraded = false, detail }: Check): string {
+  if (!ok) return `[-]${name} ${detail ?? "failed"}\n`;
+  return degraded ? `[!]${name} degraded: ${detail}\n` : `[+]${name} ok\n`;
 }
 
 function corsFor(origins: readonly string[]): ReturnType<typeof cors> {
   return cors({
     origin: origins.includes("*") ? "*" : [...origins],
     allowMethods: [...connectCors.allowedMethods],
-    allowHeaders: [...connectCors.allowedHeaders, "Last-Event-ID"],
-    exposeHeaders: [...connectCors.exposedHeaders],
+    allowHeaders: [...connectCors.allowedHeaders, "Last-Event-ID", "If-None-Match"],
+    exposeHeaders: [...connectCors.exposedHeaders, "ETag"],
     maxAge: 7200,
   });
 }

@@ -13,6 +13,7 @@ import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { BodyBudget } from "../incoming/body-budget.ts";
 import type { Shutdown } from "../shutdown.ts";
+import { withProof, withProofs } from "../acknowledged.ts";
 import { answerCompression, compressBytesMin } from "../answer-compression.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
 import {
@@ -114,13 +115,10 @@ export function createFastFetch(
   ): Promise<Response> | undefined {
     const plain = readAppend(body);
     if (plain === undefined) return undefined;
-    return unary(
-      "Append",
-      request,
-      timeoutMs,
-      ledger.append(plain.contextId, plain, { minCopies: 0 }),
-      writeAppendAnswer,
-    );
+    const { contextId, proof } = plain;
+    const appending = ledger.append(contextId, plain, { minCopies: 0 });
+    const work = proof ? withProof(ledger, contextId, appending) : appending;
+    return unary("Append", request, timeoutMs, work, writeAppendAnswer);
   }
 
   function appendBatch(
@@ -130,7 +128,9 @@ export function createFastFetch(
   ): Promise<Response> | undefined {
     const plain = readBatch(body);
     if (plain === undefined) return undefined;
-    const work = ledger.appendBatch(plain.contextId, plain.entries, plain);
+    const { contextId, entries, proof } = plain;
+    const appending = ledger.appendBatch(contextId, entries, plain);
+    const work = proof ? withProofs(ledger, contextId, appending) : appending;
     return unary("AppendBatch", request, timeoutMs, work, writeBatchAnswer);
   }
 

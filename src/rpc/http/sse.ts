@@ -5,19 +5,16 @@
  * @module
  */
 
-import { toJson } from "@bufbuild/protobuf";
-import { formatEventId, parseEventId } from "../../core/cursor.ts";
+import { parseEventId } from "../../core/cursor.ts";
 import { LedgerError } from "../../core/errors.ts";
 import type { CallCode, Metrics } from "../../core/metrics.ts";
 import { encodeUtf8 } from "../../core/utf8.ts";
-import { EntrySchema } from "../../gen/converge/context/v1/context_pb.ts";
 import type { Ledger, WatchRequest } from "../../ledger/ledger.ts";
-import type { StoredEntry } from "../../ledger/ports.ts";
 import type { Watcher, WatchSink } from "../../ledger/watcher.ts";
 import { callCode, toConnectError } from "../connect-error.ts";
-import { entryMessage } from "../messages.ts";
 import { EventStream } from "./event-stream.ts";
 import { errorResponse } from "./fast-fetch.ts";
+import { entryEvents, proofEvents, resetEvent } from "./sse-events.ts";
 
 /** Headers of every event stream. */
 export const eventStreamHeaders = {
@@ -53,6 +50,7 @@ export async function watchOverSse(parts: SseParts, request: Request, escapedId:
   request.signal.addEventListener("abort", () => finish("CANCELLED"));
   const sink: WatchSink = {
     entries: (span) => stream.write(span.encoded("sse", entryEvents)),
+    proofItems: (items) => stream.write(proofEvents(items)),
     heartbeat: (sequence) => stream.write(encodeUtf8(`: heartbeat ${sequence}\n\n`)),
     caughtUp: (sequence) => void stream.write(encodeUtf8(`: caught up ${sequence}\n\n`)),
     reset: (sequence) => void stream.write(resetEvent(sequence)),
@@ -100,15 +98,30 @@ export function watchRequest(request: Request, escapedId: string, heartbeatMs: n
         : parseEventId(from === "" ? "0" : from, "from_sequence"),
     heartbeatMs,
     resets: true,
+    proofs: isSet("proofs", query.get("proofs")),
   };
 }
+
+/** Returns what a parameter that is `true` or `false` says; without a value it is not set. Throws INVALID_ARGUMENT. */
+function isSet(field: string, value = ""): boolean {
+  if (value === "true") return true;
+  if (value === "false" || value === "") return false;
+  throw new LedgerError("INVALID_ARGUMENT", `${field} is neither true nor false`, {
+    reason: "FLAG_INVALID",
+    field,
+    value: value.slice(0, 64),
+    remedy: `set ${field}=true, or leave it out`,
+  });
+}
+
+const parameterNames = new Set(["key", "from_sequence", "proofs"]);
 
 /** Returns the parameters this endpoint has; of one that is given twice the first counts. */
 function parseQuery(url: string): ReadonlyMap<string, string> {
   const parameters = new Map<string, string>();
   for (const pair of new URL(url).search.slice(1).split("&")) {
     const [name = "", ...value] = pair.split("=");
-    if ((name !== "key" && name !== "from_sequence") || parameters.has(name)) continue;
+    if (!parameterNames.has(name) || parameters.has(name)) continue;
     parameters.set(name, unescaped(name, value.join("=").replaceAll("+", " ")));
   }
   return parameters;
@@ -126,17 +139,4 @@ function unescaped(field: string, text: string): string {
       remedy: "encode it as encodeURIComponent does",
     });
   }
-}
-
-function entryEvents(entries: readonly StoredEntry[]): Uint8Array {
-  let text = "";
-  for (const entry of entries) {
-    const data = JSON.stringify(toJson(EntrySchema, entryMessage(entry)));
-    text += `id: ${formatEventId(entry.sequence, entry.contentHash)}\nevent: entry\ndata: ${data}\n\n`;
-  }
-  return encodeUtf8(text);
-}
-
-function resetEvent(sequence: number): Uint8Array {
-  return encodeUtf8(`event: reset\ndata: ${JSON.stringify({ sequence: String(sequence) })}\n\n`);
 }

@@ -8,10 +8,9 @@
 import zlib from "node:zlib";
 
 import { LedgerError } from "../../../src/core/errors.ts";
-import type { SnapshotEntry } from "../../../src/core/snapshot/block-reader.ts";
 import { createLoadReader, type LoadSummary } from "../../../src/core/snapshot/load-reader.ts";
 import { inflate } from "../../../src/node/inflate.ts";
-import { hasher, joined, sha256, u32, zstd } from "./snapshot-fixtures.ts";
+import { decoded, hasher, joined, type ReadEntry, sha256, u32, zstd } from "./snapshot-fixtures.ts";
 
 /** Returns an atom as OTP 26 and later write it. */
 export function atom(name: string): Uint8Array {
@@ -144,7 +143,7 @@ export function termOf(blob: Uint8Array): Uint8Array {
 
 export interface Loaded extends LoadSummary {
   readonly contextId: string;
-  readonly entries: readonly SnapshotEntry[];
+  readonly entries: readonly ReadEntry[];
 }
 
 /** Reads a snapshot of any version. */
@@ -153,15 +152,15 @@ export function readAny(
   { allowUnverified = false, chunkBytes = 65_536 }: { allowUnverified?: boolean; chunkBytes?: number } = {},
 ): Loaded {
   const reader = createLoadReader({ hasher, zstd, inflate, allowUnverified });
-  const entries: SnapshotEntry[] = [];
+  const entries: ReadEntry[] = [];
   for (let at = 0; at < bytes.length; at += chunkBytes) {
-    for (const batch of reader.push(bytes.subarray(at, at + chunkBytes))) entries.push(...batch);
+    for (const batch of reader.push(bytes.subarray(at, at + chunkBytes))) entries.push(...batch.map(decoded));
   }
   const rest = reader.finish();
   for (;;) {
     const next = rest.next();
     if (next.done === true) return { ...next.value, contextId: reader.contextId, entries };
-    entries.push(...next.value);
+    entries.push(...next.value.map(decoded));
   }
 }
 

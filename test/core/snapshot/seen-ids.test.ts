@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { LedgerError } from "../../../src/core/errors.ts";
-import { createSeenIds } from "../../../src/core/snapshot/seen-ids.ts";
+import { createSeenIds, type SeenIds } from "../../../src/core/snapshot/seen-ids.ts";
 import { hasher } from "./snapshot-fixtures.ts";
 
 describe("createSeenIds()", () => {
@@ -19,7 +19,7 @@ describe("createSeenIds()", () => {
         const seen = createSeenIds(hasher);
         const expected = new Set<string>();
         for (const next of ids) {
-          expect(seen.add(Buffer.from(next))).toBe(!expected.has(next));
+          expect(add(seen, Buffer.from(next))).toBe(!expected.has(next));
           expected.add(next);
         }
       }),
@@ -29,25 +29,36 @@ describe("createSeenIds()", () => {
   test("keeps them while it grows", () => {
     const seen = createSeenIds(hasher);
     const ids = Array.from({ length: 20_000 }, (_, i) => Buffer.from((i * 7).toString(16).padStart(32, "0")));
-    expect(ids.filter((id) => !seen.add(id))).toEqual([]);
-    expect(ids.filter((id) => seen.add(id))).toEqual([]);
+    expect(ids.filter((id) => !add(seen, id))).toEqual([]);
+    expect(ids.filter((id) => add(seen, id))).toEqual([]);
   });
 
   test("tells ids apart that differ in case only", () => {
     const seen = createSeenIds(hasher);
-    expect([seen.add(Buffer.from("ab".repeat(16))), seen.add(Buffer.from("AB".repeat(16)))]).toEqual([
+    expect([add(seen, Buffer.from("ab".repeat(16))), add(seen, Buffer.from("AB".repeat(16)))]).toEqual([
       true,
       true,
     ]);
   });
 
+  test("remembers no more than it was told to, and says so", () => {
+    const seen = createSeenIds(hasher, 100);
+    const ids = Array.from({ length: 100 }, (_, i) => Buffer.from(`id ${i}`));
+    expect([ids.every((id) => add(seen, id)), seen.isComplete]).toEqual([true, true]);
+    expect([add(seen, Buffer.from("one more")), seen.isComplete]).toEqual([true, false]);
+  });
+
   test("refuses ids made to collide instead of becoming slow", () => {
     const seen = createSeenIds(hasher);
     expect(() => {
-      for (let i = 1; i <= 2000; i += 1) seen.add(Buffer.from(idOfSlotZero(i)));
+      for (let i = 1; i <= 2000; i += 1) add(seen, Buffer.from(idOfSlotZero(i)));
     }).toThrow(expect.objectContaining({ constructor: LedgerError, code: "INVALID_ARGUMENT" }));
   });
 });
+
+function add(seen: SeenIds, id: Uint8Array): boolean {
+  return seen.add(id, 0, id.length);
+}
 
 /** Chooses the last word so that all bits the set spreads ids by are zero. */
 function idOfSlotZero(first: number): string {

@@ -1,14 +1,18 @@
 import { createHash } from "node:crypto";
 import zlib from "node:zlib";
 
-import { type Entry, sortMetadata } from "../../../src/core/entry.ts";
+import { expect } from "bun:test";
+
+import { decodeEntry, encodeEntry } from "../../../src/core/entry-wire.ts";
+import { type Entry, entryBytes, sortMetadata } from "../../../src/core/entry.ts";
 import { LedgerError } from "../../../src/core/errors.ts";
-import type { SnapshotEntry } from "../../../src/core/snapshot/block-reader.ts";
+import { hex } from "../../../src/core/hex.ts";
+import type { SnapshotEntry } from "../../../src/core/snapshot/snapshot-entry.ts";
 import type { SnapshotSummary } from "../../../src/core/snapshot/snapshot-format.ts";
 import { createSnapshotReader } from "../../../src/core/snapshot/snapshot-reader.ts";
-import { createSnapshotWriter } from "../../../src/core/snapshot/snapshot-writer.ts";
 import { loadHasher } from "../../../src/hash/load-hasher.ts";
 import { createZstd } from "../../../src/node/zstd.ts";
+import { snapshotOfEntries } from "../../support/ledger-snapshot.ts";
 
 export const hasher = await loadHasher();
 export const zstd = createZstd();
@@ -40,20 +44,33 @@ export function sampleEntries(count: number): Entry[] {
 }
 
 export function write(entries: readonly Entry[]): { bytes: Uint8Array; summary: SnapshotSummary } {
-  const writer = createSnapshotWriter({ contextId, createdAtNs: 1_767_225_700_000_000_000n, hasher, zstd });
-  const chunks = entries.flatMap((entry) => writer.add(entry));
-  const end = writer.finish();
-  return { bytes: joined(...chunks, ...end.chunks), summary: end.summary };
+  return snapshotOfEntries({ contextId, createdAtNs: 1_767_225_700_000_000_000n }, entries);
+}
+
+/** A loaded entry with all that its stored form says. */
+export interface ReadEntry extends Entry {
+  readonly contentHash: Uint8Array;
+}
+
+/** Returns what an entry of a snapshot holds; throws if what it says beside its stored form is something else. */
+export function decoded({ wire, hashed, contentHash, bytes, ...beside }: SnapshotEntry): ReadEntry {
+  const entry = decodeEntry(wire);
+  const { payload: _payload, metadata: _metadata, ...fields } = entry;
+  expect(beside).toEqual(fields);
+  expect(bytes).toBe(entryBytes(entry));
+  expect(hex(wire)).toBe(hex(encodeEntry(entry)));
+  expect(hex(sha256(hashed))).toBe(hex(contentHash));
+  return { ...entry, contentHash };
 }
 
 export function read(
   bytes: Uint8Array,
   chunkBytes = 65_536,
-): { entries: SnapshotEntry[]; summary: SnapshotSummary } {
+): { entries: ReadEntry[]; summary: SnapshotSummary } {
   const reader = createSnapshotReader({ hasher, zstd });
-  const entries: SnapshotEntry[] = [];
+  const entries: ReadEntry[] = [];
   for (let at = 0; at < bytes.length; at += chunkBytes) {
-    for (const batch of reader.push(bytes.subarray(at, at + chunkBytes))) entries.push(...batch);
+    for (const batch of reader.push(bytes.subarray(at, at + chunkBytes))) entries.push(...batch.map(decoded));
   }
   return { entries, summary: reader.finish() };
 }

@@ -374,7 +374,9 @@ describe("createSnapshotReader()", () => {
 
   test("asks the given set about ids", () => {
     const asked: string[] = [];
-    const ids = { add: (id: Uint8Array) => asked.push(new TextDecoder().decode(id)) !== 3 };
+    const add = (bytes: Uint8Array, start: number, end: number) =>
+      asked.push(new TextDecoder().decode(bytes.subarray(start, end))) !== 3;
+    const ids = { add, isComplete: true };
     const reader = createSnapshotReader({ hasher, zstd, ids });
     expect(() => [...reader.push(valid.bytes)]).toThrow(
       "entry 3 (in the block at byte 37) has the id of an entry",

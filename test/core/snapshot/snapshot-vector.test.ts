@@ -1,11 +1,10 @@
 import { expect, test } from "bun:test";
 
 import { hex } from "../../../src/core/hex.ts";
-import { createSnapshotWriter } from "../../../src/core/snapshot/snapshot-writer.ts";
-import type { Zstd } from "../../../src/core/zstd.ts";
 import snapshotVector from "../../vectors/snapshot-v3.json";
+import { snapshotOfEntries } from "../../support/ledger-snapshot.ts";
 import { vectorEntries } from "../vector-entries.ts";
-import { hasher, joined, read, zstd } from "./snapshot-fixtures.ts";
+import { joined, read } from "./snapshot-fixtures.ts";
 
 const vector = new Uint8Array(Buffer.from(snapshotVector.snapshot_base64, "base64"));
 
@@ -31,23 +30,16 @@ test("a snapshot of another program is read", () => {
 });
 
 test("a snapshot is written to the same bytes as by another program, but for the compression", () => {
-  const writer = createSnapshotWriter({
-    contextId: snapshotVector.context_id,
-    createdAtNs: BigInt(snapshotVector.created_at_ns),
-    hasher,
-    zstd: uncompressed,
-  });
-  const chunks = vectorEntries.flatMap(({ entry }) => writer.add(entry));
-  expect(hex(joined(...chunks, ...writer.finish().chunks))).toBe(hex(vector));
+  const { context_id: contextId, created_at_ns: createdAtNs } = snapshotVector;
+  const entries = vectorEntries.map(({ entry }) => entry);
+  const { bytes } = snapshotOfEntries({ contextId, createdAtNs: BigInt(createdAtNs) }, entries, rawBlock);
+  expect(hex(bytes)).toBe(hex(vector));
 });
 
-/** Writes frames of one raw block. */
-const uncompressed: Zstd = {
-  ...zstd,
-  compress(plain) {
-    const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0b1010_0000, 0, 0, 0, 0, 0, 0, 0]);
-    head.writeUInt32LE(plain.length, 5);
-    head.writeUIntLE(plain.length * 8 + 1, 9, 3);
-    return joined(head, plain);
-  },
-};
+/** Returns a frame of one raw block. */
+function rawBlock(plain: Uint8Array): Uint8Array {
+  const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0b1010_0000, 0, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt32LE(plain.length, 5);
+  head.writeUIntLE(plain.length * 8 + 1, 9, 3);
+  return joined(head, plain);
+}

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file converge/context/v1/context.proto.
  */
 export const file_converge_context_v1_context: GenFile = /*@__PURE__*/
-  fileDesc("CiFjb252ZXJnZS9jb250ZXh0L3YxL2NvbnRleHQucHJvdG8SE2NvbnZlcmdlLmNvbnRleHQudjEi7wEKBUVudHJ5EgoKAmlkGAEgASgJEgsKA2tleRgCIAEoCRIPCgdwYXlsb2FkGAMgASgMEhAKCHNlcXVlbmNlGAQgASgEEhYKDmFwcGVuZGVkX2F0X25zGAUgASgEEjoKCG1ldGFkYXRhGAYgAygLMiguY29udmVyZ2UuY29udGV4dC52MS5FbnRyeS5NZXRhZGF0YUVudHJ5Eg8KB2xhbXBvcnQYByABKAQSFAoMY29udGVudF9oYXNoGAggASgMGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAgoNQXBwZW5kUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgsKA2tleRgCIAEoCRIPCgdwYXlsb2FkGAMgASgMEkIKCG1ldGFkYXRhGAQgAygLMjAuY29udmVyZ2UuY29udGV4dC52MS5BcHBlbmRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSGAoQcmVjZWl2ZWRfbGFtcG9ydBgFIAEoBBIXCg9pZGVtcG90ZW5jeV9rZXkYBiABKAkSDQoFcHJvb2YYByABKAgSEgoKbWluX2NvcGllcxgIIAEoDRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitwEKDkFwcGVuZFJlc3BvbnNlEikKBWVudHJ5GAEgASgLMhouY29udmVyZ2UuY29udGV4dC52MS5FbnRyeRIRCglkdXBsaWNhdGUYAiABKAgSMwoKZHVyYWJpbGl0eRgDIAEoCzIfLmNvbnZlcmdlLmNvbnRleHQudjEuRHVyYWJpbGl0eRIyCgVwcm9vZhgEIAEoCzIjLmNvbnZlcmdlLmNvbnRleHQudjEuSW5jbHVzaW9uUHJvb2YiLQoKRHVyYWJpbGl0eRIOCgZjb3BpZXMYASABKA0SDwoHaG9sZGVycxgCIAEoDSJVCg5JbmNsdXNpb25Qcm9vZhISCgpsZWFmX2luZGV4GAEgASgEEhEKCXRyZWVfc2l6ZRgCIAEoBBIMCgRyb290GAMgASgMEg4KBmhhc2hlcxgEIAMoDCK8AQoKR2V0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgsKA2tleRgCIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgDIAEoBBINCgVsaW1pdBgEIAEoDRIRCgltYXhfYnl0ZXMYBSABKA0SFAoMbWluX3NlcXVlbmNlGAYgASgEEhQKDHJlc3VtZV90b2tlbhgHIAEoDBInCgRyZWFkGAggASgOMhkuY29udmVyZ2UuY29udGV4dC52MS5SZWFkIncKC0dldFJlc3BvbnNlEisKB2VudHJpZXMYASADKAsyGi5jb252ZXJnZS5jb250ZXh0LnYxLkVudHJ5EhcKD2xhdGVzdF9zZXF1ZW5jZRgCIAEoBBIMCgRtb3JlGAMgASgIEhQKDHJlc3VtZV90b2tlbhgEIAEoDCIlCg9TbmFwc2hvdFJlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCSJvChBTbmFwc2hvdFJlc3BvbnNlEhAKCHNuYXBzaG90GAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEjcKCG1ldGFkYXRhGAMgASgLMiUuY29udmVyZ2UuY29udGV4dC52MS5TbmFwc2hvdE1ldGFkYXRhInAKEFNuYXBzaG90TWV0YWRhdGESFQoNY3JlYXRlZF9hdF9ucxgBIAEoBBITCgtlbnRyeV9jb3VudBgCIAEoBBIPCgd2ZXJzaW9uGAMgASgNEgwKBHJvb3QYBCABKAwSEQoJc2VlZF9yb290GAUgASgMInwKC0xvYWRSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSEAoIc25hcHNob3QYAiABKAwSFgoOZmFpbF9pZl9leGlzdHMYAyABKAgSFQoNZXhwZWN0ZWRfcm9vdBgEIAEoCRIYChBhbGxvd191bnZlcmlmaWVkGAUgASgIIoIBCgxMb2FkUmVzcG9uc2USGAoQZW50cmllc19yZXN0b3JlZBgBIAEoBBIXCg9sYXRlc3Rfc2VxdWVuY2UYAiABKAQSFQoNZW50cmllc19hZGRlZBgDIAEoBBISCgp1bnZlcmlmaWVkGAQgASgIEhQKDHJlc3VtZV90b2tlbhgFIAEoDCKaAQoMV2F0Y2hSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSCwoDa2V5GAIgASgJEhUKDWZyb21fc2VxdWVuY2UYAyABKAQSFAoMcmVzdW1lX3Rva2VuGAQgASgMEhQKDGhlYXJ0YmVhdF9tcxgFIAEoDRIOCgZwcm9vZnMYBiABKAgSFgoOY29udHJvbF9ldmVudHMYByABKAgigQIKCldhdGNoRXZlbnQSKQoFZW50cnkYASABKAsyGi5jb252ZXJnZS5jb250ZXh0LnYxLkVudHJ5EjMKCWhlYXJ0YmVhdBgCIAEoCzIeLmNvbnZlcmdlLmNvbnRleHQudjEuSGVhcnRiZWF0SAASMgoJY2F1Z2h0X3VwGAMgASgLMh0uY29udmVyZ2UuY29udGV4dC52MS5DYXVnaHRVcEgAEicKA2dhcBgEIAEoCzIYLmNvbnZlcmdlLmNvbnRleHQudjEuR2FwSAASKwoFcmVzZXQYBSABKAsyGi5jb252ZXJnZS5jb250ZXh0LnYxLlJlc2V0SABCCQoHY29udHJvbCIkCglIZWFydGJlYXQSFwoPbGF0ZXN0X3NlcXVlbmNlGAEgASgEIiMKCENhdWdodFVwEhcKD2xhdGVzdF9zZXF1ZW5jZRgBIAEoBCIcCgNHYXASFQoNbmV4dF9zZXF1ZW5jZRgBIAEoBCIZCgVSZXNldBIQCghzZXF1ZW5jZRgBIAEoBCo5CgRSZWFkEhQKEFJFQURfVU5TUEVDSUZJRUQQABINCglSRUFEX0hPTUUQARIMCghSRUFEX0FOWRACMqwDCg5Db250ZXh0U2VydmljZRJRCgZBcHBlbmQSIi5jb252ZXJnZS5jb250ZXh0LnYxLkFwcGVuZFJlcXVlc3QaIy5jb252ZXJnZS5jb250ZXh0LnYxLkFwcGVuZFJlc3BvbnNlEk0KA0dldBIfLmNvbnZlcmdlLmNvbnRleHQudjEuR2V0UmVxdWVzdBogLmNvbnZlcmdlLmNvbnRleHQudjEuR2V0UmVzcG9uc2UiA5ACARJcCghTbmFwc2hvdBIkLmNvbnZlcmdlLmNvbnRleHQudjEuU25hcHNob3RSZXF1ZXN0GiUuY29udmVyZ2UuY29udGV4dC52MS5TbmFwc2hvdFJlc3BvbnNlIgOQAgESSwoETG9hZBIgLmNvbnZlcmdlLmNvbnRleHQudjEuTG9hZFJlcXVlc3QaIS5jb252ZXJnZS5jb250ZXh0LnYxLkxvYWRSZXNwb25zZRJNCgVXYXRjaBIhLmNvbnZlcmdlLmNvbnRleHQudjEuV2F0Y2hSZXF1ZXN0Gh8uY29udmVyZ2UuY29udGV4dC52MS5XYXRjaEV2ZW50MAFiBnByb3RvMw");
+  fileDesc("CiFjb252ZXJnZS9jb250ZXh0L3YxL2NvbnRleHQucHJvdG8SE2NvbnZlcmdlLmNvbnRleHQudjEi7wEKBUVudHJ5EgoKAmlkGAEgASgJEgsKA2tleRgCIAEoCRIPCgdwYXlsb2FkGAMgASgMEhAKCHNlcXVlbmNlGAQgASgEEhYKDmFwcGVuZGVkX2F0X25zGAUgASgEEjoKCG1ldGFkYXRhGAYgAygLMiguY29udmVyZ2UuY29udGV4dC52MS5FbnRyeS5NZXRhZGF0YUVudHJ5Eg8KB2xhbXBvcnQYByABKAQSFAoMY29udGVudF9oYXNoGAggASgMGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKMAgoNQXBwZW5kUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgsKA2tleRgCIAEoCRIPCgdwYXlsb2FkGAMgASgMEkIKCG1ldGFkYXRhGAQgAygLMjAuY29udmVyZ2UuY29udGV4dC52MS5BcHBlbmRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSGAoQcmVjZWl2ZWRfbGFtcG9ydBgFIAEoBBIXCg9pZGVtcG90ZW5jeV9rZXkYBiABKAkSDQoFcHJvb2YYByABKAgSEgoKbWluX2NvcGllcxgIIAEoDRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEitwEKDkFwcGVuZFJlc3BvbnNlEikKBWVudHJ5GAEgASgLMhouY29udmVyZ2UuY29udGV4dC52MS5FbnRyeRIRCglkdXBsaWNhdGUYAiABKAgSMwoKZHVyYWJpbGl0eRgDIAEoCzIfLmNvbnZlcmdlLmNvbnRleHQudjEuRHVyYWJpbGl0eRIyCgVwcm9vZhgEIAEoCzIjLmNvbnZlcmdlLmNvbnRleHQudjEuSW5jbHVzaW9uUHJvb2YiLQoKRHVyYWJpbGl0eRIOCgZjb3BpZXMYASABKA0SDwoHaG9sZGVycxgCIAEoDSJVCg5JbmNsdXNpb25Qcm9vZhISCgpsZWFmX2luZGV4GAEgASgEEhEKCXRyZWVfc2l6ZRgCIAEoBBIMCgRyb290GAMgASgMEg4KBmhhc2hlcxgEIAMoDCK8AQoKR2V0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgsKA2tleRgCIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgDIAEoBBINCgVsaW1pdBgEIAEoDRIRCgltYXhfYnl0ZXMYBSABKA0SFAoMbWluX3NlcXVlbmNlGAYgASgEEhQKDHJlc3VtZV90b2tlbhgHIAEoDBInCgRyZWFkGAggASgOMhkuY29udmVyZ2UuY29udGV4dC52MS5SZWFkIncKC0dldFJlc3BvbnNlEisKB2VudHJpZXMYASADKAsyGi5jb252ZXJnZS5jb250ZXh0LnYxLkVudHJ5EhcKD2xhdGVzdF9zZXF1ZW5jZRgCIAEoBBIMCgRtb3JlGAMgASgIEhQKDHJlc3VtZV90b2tlbhgEIAEoDCIlCg9TbmFwc2hvdFJlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCSJvChBTbmFwc2hvdFJlc3BvbnNlEhAKCHNuYXBzaG90GAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEjcKCG1ldGFkYXRhGAMgASgLMiUuY29udmVyZ2UuY29udGV4dC52MS5TbmFwc2hvdE1ldGFkYXRhInAKEFNuYXBzaG90TWV0YWRhdGESFQoNY3JlYXRlZF9hdF9ucxgBIAEoBBITCgtlbnRyeV9jb3VudBgCIAEoBBIPCgd2ZXJzaW9uGAMgASgNEgwKBHJvb3QYBCABKAwSEQoJc2VlZF9yb290GAUgASgMInwKC0xvYWRSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSEAoIc25hcHNob3QYAiABKAwSFgoOZmFpbF9pZl9leGlzdHMYAyABKAgSFQoNZXhwZWN0ZWRfcm9vdBgEIAEoCRIYChBhbGxvd191bnZlcmlmaWVkGAUgASgIIoIBCgxMb2FkUmVzcG9uc2USGAoQZW50cmllc19yZXN0b3JlZBgBIAEoBBIXCg9sYXRlc3Rfc2VxdWVuY2UYAiABKAQSFQoNZW50cmllc19hZGRlZBgDIAEoBBISCgp1bnZlcmlmaWVkGAQgASgIEhQKDHJlc3VtZV90b2tlbhgFIAEoDCKaAQoMV2F0Y2hSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSCwoDa2V5GAIgASgJEhUKDWZyb21fc2VxdWVuY2UYAyABKAQSFAoMcmVzdW1lX3Rva2VuGAQgASgMEhQKDGhlYXJ0YmVhdF9tcxgFIAEoDRIOCgZwcm9vZnMYBiABKAgSFgoOY29udHJvbF9ldmVudHMYByABKAgi8wIKCldhdGNoRXZlbnQSKQoFZW50cnkYASABKAsyGi5jb252ZXJnZS5jb250ZXh0LnYxLkVudHJ5EjMKCWhlYXJ0YmVhdBgCIAEoCzIeLmNvbnZlcmdlLmNvbnRleHQudjEuSGVhcnRiZWF0SAASMgoJY2F1Z2h0X3VwGAMgASgLMh0uY29udmVyZ2UuY29udGV4dC52MS5DYXVnaHRVcEgAEicKA2dhcBgEIAEoCzIYLmNvbnZlcmdlLmNvbnRleHQudjEuR2FwSAASKwoFcmVzZXQYBSABKAsyGi5jb252ZXJnZS5jb250ZXh0LnYxLlJlc2V0SAASMQoIZnJvbnRpZXIYBiABKAsyHS5jb252ZXJnZS5jb250ZXh0LnYxLkZyb250aWVySAASLwoHc2tpcHBlZBgHIAEoCzIcLmNvbnZlcmdlLmNvbnRleHQudjEuU2tpcHBlZEgAEgwKBHJvb3QYCCABKAxCCQoHY29udHJvbCIqCghGcm9udGllchIMCgRzaXplGAEgASgEEhAKCHN1YnRyZWVzGAIgAygMIkAKB1NraXBwZWQSFgoOY29udGVudF9oYXNoZXMYASABKAwSDwoHdGhyb3VnaBgCIAEoBBIMCgRyb290GAMgASgMIiQKCUhlYXJ0YmVhdBIXCg9sYXRlc3Rfc2VxdWVuY2UYASABKAQiIwoIQ2F1Z2h0VXASFwoPbGF0ZXN0X3NlcXVlbmNlGAEgASgEIhwKA0dhcBIVCg1uZXh0X3NlcXVlbmNlGAEgASgEIhkKBVJlc2V0EhAKCHNlcXVlbmNlGAEgASgEKjkKBFJlYWQSFAoQUkVBRF9VTlNQRUNJRklFRBAAEg0KCVJFQURfSE9NRRABEgwKCFJFQURfQU5ZEAIyrAMKDkNvbnRleHRTZXJ2aWNlElEKBkFwcGVuZBIiLmNvbnZlcmdlLmNvbnRleHQudjEuQXBwZW5kUmVxdWVzdBojLmNvbnZlcmdlLmNvbnRleHQudjEuQXBwZW5kUmVzcG9uc2USTQoDR2V0Eh8uY29udmVyZ2UuY29udGV4dC52MS5HZXRSZXF1ZXN0GiAuY29udmVyZ2UuY29udGV4dC52MS5HZXRSZXNwb25zZSIDkAIBElwKCFNuYXBzaG90EiQuY29udmVyZ2UuY29udGV4dC52MS5TbmFwc2hvdFJlcXVlc3QaJS5jb252ZXJnZS5jb250ZXh0LnYxLlNuYXBzaG90UmVzcG9uc2UiA5ACARJLCgRMb2FkEiAuY29udmVyZ2UuY29udGV4dC52MS5Mb2FkUmVxdWVzdBohLmNvbnZlcmdlLmNvbnRleHQudjEuTG9hZFJlc3BvbnNlEk0KBVdhdGNoEiEuY29udmVyZ2UuY29udGV4dC52MS5XYXRjaFJlcXVlc3QaHy5jb252ZXJnZS5jb250ZXh0LnYxLldhdGNoRXZlbnQwAWIGcHJvdG8z");
 
 /**
  * One thing that happened. Entries are never changed or removed.
@@ -138,7 +138,7 @@ export type AppendRequest = Message<"converge.context.v1.AppendRequest"> & {
   idempotencyKey: string;
 
   /**
-   * Asks for an inclusion proof in the answer. This version answers UNIMPLEMENTED.
+   * Asks for an inclusion proof in the answer: of the entry in the tree that ends with it.
    *
    * @generated from field: bool proof = 7;
    */
@@ -182,7 +182,8 @@ export type AppendResponse = Message<"converge.context.v1.AppendResponse"> & {
   durability?: Durability | undefined;
 
   /**
-   * Set if the request asked for it.
+   * Set if the request asked for it. tree_size is the entry's sequence, so that a retry is answered with the
+   * same proof.
    *
    * @generated from field: converge.context.v1.InclusionProof proof = 4;
    */
@@ -225,12 +226,15 @@ export const DurabilitySchema: GenMessage<Durability> = /*@__PURE__*/
   messageDesc(file_converge_context_v1_context, 3);
 
 /**
- * Shows that a leaf is in an RFC 6962 tree.
+ * Shows that a leaf is in a tree: RFC 6962, section 2.1.1, unless asked for in another shape. The leaf of an
+ * entry is its content_hash.
  *
  * @generated from message converge.context.v1.InclusionProof
  */
 export type InclusionProof = Message<"converge.context.v1.InclusionProof"> & {
   /**
+   * The entry's sequence - 1.
+   *
    * @generated from field: uint64 leaf_index = 1;
    */
   leafIndex: bigint;
@@ -591,7 +595,8 @@ export type WatchRequest = Message<"converge.context.v1.WatchRequest"> & {
   heartbeatMs: number;
 
   /**
-   * Asks for roots with every event. This version answers UNIMPLEMENTED.
+   * Asks for what it takes to check every event: the first event of the stream is a frontier, every entry comes
+   * with its root, and, if key is set, hashes stand in for the entries that are left out.
    *
    * @generated from field: bool proofs = 6;
    */
@@ -651,7 +656,30 @@ export type WatchEvent = Message<"converge.context.v1.WatchEvent"> & {
      */
     value: Reset;
     case: "reset";
+  } | {
+    /**
+     * Only if the request set proofs.
+     *
+     * @generated from field: converge.context.v1.Frontier frontier = 6;
+     */
+    value: Frontier;
+    case: "frontier";
+  } | {
+    /**
+     * Only if the request set proofs and key.
+     *
+     * @generated from field: converge.context.v1.Skipped skipped = 7;
+     */
+    value: Skipped;
+    case: "skipped";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * If the request set proofs and there is an entry: the root of the tree that ends with it.
+   *
+   * @generated from field: bytes root = 8;
+   */
+  root: Uint8Array;
 };
 
 /**
@@ -660,6 +688,70 @@ export type WatchEvent = Message<"converge.context.v1.WatchEvent"> & {
  */
 export const WatchEventSchema: GenMessage<WatchEvent> = /*@__PURE__*/
   messageDesc(file_converge_context_v1_context, 13);
+
+/**
+ * What the reader of a watch with proofs extends with every entry's content_hash: the roots of the perfect subtrees
+ * that cover the entries up to its cursor. After a reset or a gap a new one follows.
+ *
+ * @generated from message converge.context.v1.Frontier
+ */
+export type Frontier = Message<"converge.context.v1.Frontier"> & {
+  /**
+   * How many entries it covers: the sequence of the last.
+   *
+   * @generated from field: uint64 size = 1;
+   */
+  size: bigint;
+
+  /**
+   * One for each 1-bit of size, largest subtree first.
+   *
+   * @generated from field: repeated bytes subtrees = 2;
+   */
+  subtrees: Uint8Array[];
+};
+
+/**
+ * Describes the message converge.context.v1.Frontier.
+ * Use `create(FrontierSchema)` to create a new message.
+ */
+export const FrontierSchema: GenMessage<Frontier> = /*@__PURE__*/
+  messageDesc(file_converge_context_v1_context, 14);
+
+/**
+ * Entries that do not have the key of the watch.
+ *
+ * @generated from message converge.context.v1.Skipped
+ */
+export type Skipped = Message<"converge.context.v1.Skipped"> & {
+  /**
+   * Content hashes of consecutive entries, 32 bytes each, at most 4,096 of them.
+   *
+   * @generated from field: bytes content_hashes = 1;
+   */
+  contentHashes: Uint8Array;
+
+  /**
+   * The sequence of the last of them.
+   *
+   * @generated from field: uint64 through = 2;
+   */
+  through: bigint;
+
+  /**
+   * The root of the tree that ends there.
+   *
+   * @generated from field: bytes root = 3;
+   */
+  root: Uint8Array;
+};
+
+/**
+ * Describes the message converge.context.v1.Skipped.
+ * Use `create(SkippedSchema)` to create a new message.
+ */
+export const SkippedSchema: GenMessage<Skipped> = /*@__PURE__*/
+  messageDesc(file_converge_context_v1_context, 15);
 
 /**
  * Nothing was sent for a while, and the stream is alive.
@@ -680,7 +772,7 @@ export type Heartbeat = Message<"converge.context.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_converge_context_v1_context, 14);
+  messageDesc(file_converge_context_v1_context, 16);
 
 /**
  * Everything that existed when the watch began has been sent.
@@ -699,7 +791,7 @@ export type CaughtUp = Message<"converge.context.v1.CaughtUp"> & {
  * Use `create(CaughtUpSchema)` to create a new message.
  */
 export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
-  messageDesc(file_converge_context_v1_context, 15);
+  messageDesc(file_converge_context_v1_context, 17);
 
 /**
  * Entries after the cursor are not available any more.
@@ -720,7 +812,7 @@ export type Gap = Message<"converge.context.v1.Gap"> & {
  * Use `create(GapSchema)` to create a new message.
  */
 export const GapSchema: GenMessage<Gap> = /*@__PURE__*/
-  messageDesc(file_converge_context_v1_context, 16);
+  messageDesc(file_converge_context_v1_context, 18);
 
 /**
  * The cursor belongs to a history that was replaced.
@@ -741,7 +833,7 @@ export type Reset = Message<"converge.context.v1.Reset"> & {
  * Use `create(ResetSchema)` to create a new message.
  */
 export const ResetSchema: GenMessage<Reset> = /*@__PURE__*/
-  messageDesc(file_converge_context_v1_context, 17);
+  messageDesc(file_converge_context_v1_context, 19);
 
 /**
  * Which copy of a context may answer.
