@@ -61,6 +61,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface AppendOptions extends CallOptions {
+  /** Asks for an inclusion proof in the answer, or in each receipt. */
+  readonly proof?: boolean;
+}
+
 export interface GetOptions extends CallOptions {
   /** Exclusive: the last sequence the caller has. 0, the default, is the beginning. */
   readonly after?: bigint;
@@ -88,12 +93,12 @@ export interface LoadOptions extends CallOptions {
 
 export interface LedgerClient {
   /** Adds one entry; the answer means that it is on disk. */
-  append(contextId: string, entry: NewEntry, options?: CallOptions): Promise<AppendResponse>;
+  append(contextId: string, entry: NewEntry, options?: AppendOptions): Promise<AppendResponse>;
   /** Adds up to 1,000 entries or 8 MiB, all or none. */
   appendBatch(
     contextId: string,
     entries: readonly NewEntry[],
-    options?: CallOptions,
+    options?: AppendOptions,
   ): Promise<AppendBatchResponse>;
   /** Reads entries in order, one page of a few megabytes at a time. */
   get(contextId: string, options?: GetOptions): AsyncGenerator<Entry, void>;
@@ -137,12 +142,12 @@ export function createLedgerClient(options: LedgerClientOptions): LedgerClient {
     send: (how: ConnectOptions) => Promise<T>,
   ): Promise<T> => await withRetries(policy, signal, () => send({ ...timeout, ...withSignal(signal) }));
   return {
-    append: (contextId, entry, { signal } = {}) => {
-      const request = { ...withIdempotencyKey(entry), contextId };
+    append: (contextId, entry, { signal, proof = false } = {}) => {
+      const request = { ...withIdempotencyKey(entry), contextId, proof };
       return call(signal, (how) => contexts.append(request, how));
     },
-    appendBatch: (contextId, entries, { signal } = {}) => {
-      const request = { contextId, entries: entries.map(withIdempotencyKey) };
+    appendBatch: (contextId, entries, { signal, proof = false } = {}) => {
+      const request = { contextId, entries: entries.map(withIdempotencyKey), proof };
       return call(signal, (how) => ledger.appendBatch(request, how));
     },
     get: (contextId, range = {}) =>

@@ -9,7 +9,9 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { encodeResumeToken } from "../core/cursor.ts";
 import type { Entry, WatchEvent, WatchRequestSchema } from "../gen/converge/context/v1/context_pb.ts";
+import { hashBytes } from "../core/hasher.ts";
 import { type Failure, readFailure } from "./failure.ts";
+import { VerificationError } from "./verification-error.ts";
 import { type RetryPolicy, waitBefore } from "./retry.ts";
 
 export interface WatchOptions {
@@ -23,6 +25,15 @@ export interface WatchOptions {
   readonly heartbeatMs?: number;
   /** Ends the watch, which then throws the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Asks for proofs, and looks at every event before anything of it is delivered. */
+  readonly verifier?: WatchVerifier;
+}
+
+/** Decides whether what a watch brings can be true. What it throws ends the watch. */
+export interface WatchVerifier {
+  /** A connection is about to be opened. */
+  connecting(): void;
+  event(event: WatchEvent): Promise<void>;
 }
 
 /** What a watch delivers. */
@@ -49,7 +60,7 @@ export async function* watch(
   options: WatchOptions,
   policy: RetryPolicy,
 ): AsyncGenerator<WatchItem, never> {
-  const { signal, key = "", heartbeatMs = 15_000 } = options;
+  const { signal, key = "", heartbeatMs = 15_000, verifier } = options;
   let cursor: Cursor = {
     sequence: options.after === "now" ? onlyNew : (options.after ?? 0n),
     token: options.resumeToken,
@@ -58,12 +69,15 @@ export async function* watch(
   let connected = false;
   let attempt = 0;
   while (true) {
-    const request = { contextId, key, heartbeatMs, controlEvents: true, ...cursorFields(cursor) };
+    const proofs = verifier !== undefined;
+    const request = { contextId, key, heartbeatMs, controlEvents: true, proofs, ...cursorFields(cursor) };
     let failure: Failure;
+    verifier?.connecting();
     try {
       for await (const event of connection(open, request, 3 * heartbeatMs, signal)) {
         connected = true;
         attempt = 0;
+        await verifier?.event(event);
         cursor = advance(cursor, event, key !== "");
         const item = itemOf(event);
         if (item === undefined || (item.kind === "caught-up" && caughtUp)) continue;
@@ -73,6 +87,7 @@ export async function* watch(
       failure = readFailure(new ConnectError("the server ended the watch", Code.Unavailable));
     } catch (error) {
       signal?.throwIfAborted();
+      if (error instanceof VerificationError) throw error;
       failure = readFailure(error);
       if (!failure.transient || (!connected && attempt + 1 >= policy.attemptsMax)) throw error;
     }
@@ -109,9 +124,15 @@ function advance(cursor: Cursor, event: WatchEvent, filtered: boolean): Cursor {
       return { sequence: event.control.value.nextSequence - 1n, token: undefined };
     case "reset":
       return { sequence: event.control.value.sequence, token: undefined };
+    case "skipped": {
+      const { through, contentHashes } = event.control.value;
+      return {
+        sequence: through,
+        token: encodeResumeToken(Number(through), contentHashes.subarray(-hashBytes)),
+      };
+    }
     case "heartbeat":
     case "frontier":
-    case "skipped":
     case undefined:
       return cursor;
   }
