@@ -20,11 +20,13 @@ import { appendWithProof } from "./rows/append-with-proof.ts";
 import { appendWithTrees } from "./rows/append-with-trees.ts";
 import { appendStream } from "./rows/append-stream.ts";
 import { getTail } from "./rows/get-tail.ts";
+import { hashing } from "./rows/hashing.ts";
 import { memory } from "./rows/memory.ts";
 import { proofs } from "./rows/proofs.ts";
 import { readWhileAppend } from "./rows/read-while-append.ts";
 import { ready } from "./rows/ready.ts";
 import { sequential } from "./rows/sequential.ts";
+import { snapshot, snapshotLarge } from "./rows/snapshot.ts";
 import { watch } from "./rows/watch.ts";
 import type { Bench, Row } from "./run/bench.ts";
 import { buildLoad } from "./run/build-load.ts";
@@ -45,6 +47,9 @@ const rows: readonly Row[] = [
   appendWithTrees,
   appendWithProof,
   proofs,
+  hashing,
+  snapshot,
+  snapshotLarge,
 ];
 
 const help = `bun scripts/bench/main.ts [options] [row...]
@@ -86,7 +91,10 @@ async function main(): Promise<number> {
     console.error(`${server[0]} is not there: run bun scripts/build.ts first`);
     return 2;
   }
-  const chosen = positionals.length === 0 ? rows : rows.filter(({ name }) => positionals.includes(name));
+  const chosen =
+    positionals.length === 0
+      ? rows.filter(({ onRequest }) => onRequest !== true)
+      : rows.filter(({ name }) => positionals.includes(name));
   await using scratch = await openScratch(values.dir);
   const bench = {
     scratch: scratch.path,

@@ -23,6 +23,8 @@ export interface Row {
   readonly name: string;
   /** Programs that must be installed. */
   readonly needs: readonly string[];
+  /** True if it takes so long that it runs only when it is named. */
+  readonly onRequest?: boolean;
   run(bench: Bench): Promise<readonly Line[]>;
 }
 
