@@ -80,7 +80,7 @@ async function serve({ config, warnings }: Resolved<"server">): Promise<number> 
     log.error("cannot start", { error });
     return 1;
   }
-  announce(config, server);
+  await announce(config, server);
   return await ended(server, log);
 }
 
@@ -110,7 +110,7 @@ async function ended(server: Server, log: Log): Promise<number> {
 }
 
 /** Tells people on stdout where the server is; programs wait for the last line. */
-function announce(config: ServerConfig, server: Server): void {
+async function announce(config: ServerConfig, server: Server): Promise<void> {
   const scheme = config.tlsCert === undefined ? "http" : "https";
   const grpc = formatHostPort({ ...config.grpc, port: server.grpcPort });
   const http = formatHostPort({ ...config.http, port: server.httpPort });
@@ -119,7 +119,8 @@ function announce(config: ServerConfig, server: Server): void {
       `converge-ledger ${buildInfo.version}  data ${config.data} (fsync before every answer)`,
       `├─ gRPC                          ${scheme}://${grpc}`,
       `├─ Connect, gRPC-Web, SSE        ${scheme}://${http}`,
-      `└─ health, metrics               ${scheme}://${http}/readyz  ${scheme}://${http}/metrics`,
+      `├─ health, metrics               ${scheme}://${http}/readyz  ${scheme}://${http}/metrics`,
+      `└─ key for verifiers             ${await server.logKey()}`,
       `ready in ${Math.round(performance.now())} ms\n`,
     ].join("\n"),
   );

@@ -62,8 +62,8 @@ export function gather(batch: readonly Unit[]): { commit: Commit; changes: Chang
 
 /** Returns whether a commit writes nothing. */
 export function isEmpty({ rows, heads, subtrees, signed, logged, damage }: Commit): boolean {
-  const extras = [subtrees, signed, logged, damage];
-  return rows.length === 0 && heads.length === 0 && extras.every((list) => (list ?? []).length === 0);
+  if (rows.length > 0 || heads.length > 0) return false;
+  return [subtrees, signed, logged, damage].every((list) => (list ?? []).length === 0);
 }
 
 function joined(a: CommitExtras, b: CommitExtras): CommitExtras {

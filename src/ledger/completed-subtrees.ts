@@ -1,4 +1,5 @@
 import { hashBytes, type Hasher } from "../core/hasher.ts";
+import { emptyFrontier } from "../core/merkle/frontier.ts";
 import { type NewRow, type NewSubtree, type Store, StoreError } from "./ports.ts";
 
 /** Leaves of a subtree on level 1, and children of one on any level above. */
@@ -77,7 +78,8 @@ async function rootsAbove({ first, hashes }: Run, read: Read, hasher: Hasher): P
   const roots = new Uint8Array(hashBytes * groups);
   for (let group = 0; group < groups; group += 1) {
     const tile = children.subarray(groupBytes * group, groupBytes * (group + 1));
-    roots.set(hasher.pyramid(tile, "rfc6962").subarray(-hashBytes), hashBytes * group);
+    // The frontier of a full subtree is its root.
+    roots.set(hasher.extend(emptyFrontier, tile, "rfc6962").subtrees, hashBytes * group);
   }
   return { first: start / subtreeWidth, hashes: roots };
 }

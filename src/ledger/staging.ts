@@ -6,7 +6,7 @@ import type { Clock, NewRow, Store } from "./ports.ts";
 import { StoreError } from "./ports.ts";
 
 /** Rows of one staging commit, at most. */
-const stageEntriesMax = 2000;
+const stageEntriesMax = 4000;
 const stageBytesMax = 4 * 1024 * 1024;
 /** How long a load waits for room in the queue before it gives up. */
 const roomMsMax = 30_000;

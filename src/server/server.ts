@@ -45,6 +45,8 @@ export interface ServerOptions {
 export interface Server {
   readonly grpcPort: number;
   readonly httpPort: number;
+  /** The key that verifies what this node signs for all of its contexts together, as text for verifiers. */
+  logKey(): Promise<string>;
   /** Resolves when a part failed too often and the server has stopped itself. */
   readonly crashed: Promise<Error>;
   /** Takes a part of the tree for crashed, such as `ledger/storage`; false if it does not run. */
@@ -118,6 +120,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return {
     grpcPort: listening.grpc.port,
     httpPort: listening.http.port,
+    logKey: async () => (await signer.verifierKeys(signer.logName))[0] ?? "",
     crashed: tree.crashed,
     fail: (path, error) => tree.fail(path, error),
     stop: () =>
