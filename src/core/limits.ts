@@ -86,6 +86,8 @@ export const limits = {
   contextsCachedMax: 65_536,
   /** Tiles of trees kept in memory, all logs together: 16 KiB each. */
   tilesCachedMax: 256,
+  /** Calls that wait for a tree in the shape of the first implementation, which is computed from all entries. */
+  seedTreesWaitingMax: 16,
   /** Leaf hashes in one event about entries that a watch with a key leaves out. */
   skippedLeavesMax: 4096,
   /** Contexts that the log of logs takes up in one transaction. */

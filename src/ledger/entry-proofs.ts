@@ -6,6 +6,9 @@ import type { Inclusion } from "./integrity.ts";
 import type { StoredEntry } from "./ports.ts";
 import type { Trees } from "./trees.ts";
 
+/** Proofs that are made from the store between two turns of the event loop. */
+const proofsPerTurn = 8;
+
 type Acknowledged = Pick<StoredEntry, "sequence" | "contentHash">;
 
 /**
@@ -43,7 +46,10 @@ export class EntryProofs {
     state.pins += 1;
     try {
       const begun = this.#begin(state);
-      for (const entry of entries.slice(proofs.length)) proofs.push(await this.#stored(state, entry));
+      for (const entry of entries.slice(proofs.length)) {
+        proofs.push(await this.#stored(state, entry));
+        if (proofs.length % proofsPerTurn === 0) await this.#trees.turn();
+      }
       await begun;
       return proofs;
     } finally {

@@ -1,3 +1,4 @@
+import { LedgerError } from "../core/errors.ts";
 import { hashBytes, type Hash, type Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
 import { inclusionPath } from "../core/merkle/inclusion-proof.ts";
@@ -18,6 +19,7 @@ import type { Reader } from "./reader.ts";
 export class SeedTrees {
   readonly #parts: { readonly reader: Reader; readonly hasher: Hasher; readonly clock: Clock };
   #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
 
   constructor(parts: { readonly reader: Reader; readonly hasher: Hasher; readonly clock: Clock }) {
     this.#parts = parts;
@@ -38,8 +40,11 @@ export class SeedTrees {
     return { index, size, leaf: leaf ?? none, root: root ?? none, hashes };
   }
 
+  /** Throws UNAVAILABLE if too many wait. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
+    if (this.#waiting >= limits.seedTreesWaitingMax) throw tooManyWait();
+    this.#waiting += 1;
+    const result = this.#last.then(work).finally(() => (this.#waiting -= 1));
     this.#last = result.catch(() => {});
     return result;
   }
@@ -80,6 +85,17 @@ export class SeedTrees {
     }
     return tiles;
   }
+}
+
+function tooManyWait(): LedgerError {
+  const waiting = limits.seedTreesWaitingMax;
+  return new LedgerError("UNAVAILABLE", `${waiting} calls wait for trees of the seed profile`, {
+    reason: "OVERLOADED",
+    field: "profile",
+    limit: waiting,
+    remedy: "ask again later, or ask for the rfc6962 profile",
+    retryAfterMs: 1000,
+  });
 }
 
 /** What is kept of the leaves: the root of every full tile, and two tiles whole. */

@@ -49,6 +49,11 @@ export class Trees {
     this.#parts = parts;
   }
 
+  /** Gives other work of the event loop its turn, between two of many proofs. */
+  turn(): Promise<void> {
+    return this.#parts.turn();
+  }
+
   /** Returns the roots of the perfect subtrees that cover the leaves. Throws DATA_LOSS if one cannot be told. */
   async frontier(tree: TreeAt): Promise<Frontier> {
     if (tree.size === 0) return { size: 0, subtrees: new Uint8Array(0) };

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { hex } from "../../src/core/hex.ts";
 import { verifyConsistency } from "../../src/core/merkle/consistency-proof.ts";
 import { verifyInclusion } from "../../src/core/merkle/inclusion-proof.ts";
+import { limits } from "../../src/core/limits.ts";
 import type { ProfileName } from "../../src/core/merkle/tree-profile.ts";
 import type { Inclusion } from "../../src/ledger/integrity.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
@@ -142,6 +143,21 @@ describe("inclusion()", () => {
       reason,
     });
   });
+});
+
+test("trees of the seed profile are refused when too many wait for one", async () => {
+  const { ledger } = await filled(300);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: limits.seedTreesWaitingMax + 3 }, () =>
+      ledger.integrity.treeHead(context, undefined, "seed"),
+    ),
+  );
+  expect(outcomes.filter(({ status }) => status === "rejected")).toHaveLength(3);
+  expect(await factsOf(Promise.reject((outcomes.at(-1) as PromiseRejectedResult).reason))).toMatchObject({
+    code: "UNAVAILABLE",
+    reason: "OVERLOADED",
+  });
+  expect((await ledger.integrity.treeHead(context, undefined, "seed")).size).toBe(300);
 });
 
 describe("consistency()", () => {
