@@ -5,8 +5,6 @@ import { contentHash, type Entry, sortMetadata } from "../../../src/core/entry.t
 import { hex } from "../../../src/core/hex.ts";
 import { limits } from "../../../src/core/limits.ts";
 import { legacyLeaf } from "../../../src/core/merkle/legacy-leaf.ts";
-import { rootOf } from "../../../src/core/merkle/root-of.ts";
-import { rfc6962, seed } from "../../../src/core/merkle/tree-profile.ts";
 import type { StoredRow } from "../../../src/core/snapshot/block-writer.ts";
 import { createSnapshotReader } from "../../../src/core/snapshot/snapshot-reader.ts";
 import { createSnapshotWriter } from "../../../src/core/snapshot/snapshot-writer.ts";
@@ -24,6 +22,7 @@ import {
   write,
   zstd,
 } from "./snapshot-fixtures.ts";
+import { naiveTree } from "../merkle/naive-tree.ts";
 
 describe("a snapshot that was written and read", () => {
   test.each([0, 1, 2, 3, 10, 513, 3000])("gives back %d entries, their hashes and their totals", (count) => {
@@ -45,8 +44,8 @@ describe("a snapshot that was written and read", () => {
       count,
       latestSequence: count,
       lamport: BigInt(count * 2),
-      root: rootOf(leaves, rfc6962, referenceHasher),
-      seedRoot: rootOf(legacyLeaves, seed, referenceHasher),
+      root: naiveTree("rfc6962", leaves).root(count),
+      seedRoot: naiveTree("seed", legacyLeaves).root(count),
       digest: new Uint8Array(sha256(bytes.subarray(0, -32))),
     });
   });
