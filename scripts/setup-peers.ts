@@ -18,6 +18,10 @@ const peers: readonly Peer[] = [
   { debianPackage: "curl", probe: ["curl", "--version"] },
   { debianPackage: "etcd-server", probe: ["etcd", "--version"] },
   { debianPackage: "gcc", probe: ["gcc", "--version"] },
+  {
+    debianPackage: "golang-github-hashicorp-memberlist-dev",
+    probe: ["test", "-f", "/usr/share/gocode/src/github.com/hashicorp/memberlist/memberlist.go"],
+  },
   { debianPackage: "golang-go", probe: ["go", "version"] },
   {
     debianPackage: "golang-golang-x-mod-dev",
@@ -27,6 +31,7 @@ const peers: readonly Peer[] = [
   { debianPackage: "nghttp2-client", probe: ["h2load", "--version"] },
   { debianPackage: "python3-grpcio", probe: ["/usr/bin/python3", "-c", "import grpc"] },
   { debianPackage: "redis-server", probe: ["redis-server", "--version"] },
+  { debianPackage: "serf", probe: ["serf", "version"] },
   { debianPackage: "strace", probe: ["strace", "--version"] },
   { debianPackage: "wrk", probe: ["sh", "-c", "command -v wrk"] },
 ];

@@ -114,16 +114,22 @@ async function announce(config: ServerConfig, server: Server): Promise<void> {
   const scheme = config.tlsCert === undefined ? "http" : "https";
   const grpc = formatHostPort({ ...config.grpc, port: server.grpcPort });
   const http = formatHostPort({ ...config.http, port: server.httpPort });
+  const { gossip } = server;
   process.stdout.write(
     [
       `converge-ledger ${buildInfo.version}  data ${config.data} (fsync before every answer)`,
       `├─ gRPC                          ${scheme}://${grpc}`,
       `├─ Connect, gRPC-Web, SSE        ${scheme}://${http}`,
       `├─ health, metrics               ${scheme}://${http}/readyz  ${scheme}://${http}/metrics`,
+      ...(gossip === undefined ? [] : [`├─ gossip                        ${gossipText(gossip)}`]),
       `└─ key for verifiers             ${await server.logKey()}`,
       `ready in ${Math.round(performance.now())} ms\n`,
     ].join("\n"),
   );
+}
+
+function gossipText({ address, isEncrypted, profile }: NonNullable<Server["gossip"]>): string {
+  return `${address} (UDP and TCP, ${isEncrypted ? "sealed" : "in plain text"}, ${profile} timing)`;
 }
 
 function createProcessLog({ logLevel, logFormat }: ServerConfig): Log {

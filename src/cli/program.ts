@@ -5,10 +5,14 @@ import { checkpointCommand } from "./commands/checkpoint.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { getCommand } from "./commands/get.ts";
+import { joinCommand } from "./commands/join.ts";
 import { keyCommand } from "./commands/key.ts";
 import { keygenCommand } from "./commands/keygen.ts";
+import { keyringCommand } from "./commands/keyring.ts";
+import { leaveCommand } from "./commands/leave.ts";
 import { loadCommand } from "./commands/load.ts";
 import { lsCommand } from "./commands/ls.ts";
+import { membersCommand } from "./commands/members.ts";
 import { proveCommand } from "./commands/prove.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { snapshotCommand } from "./commands/snapshot.ts";
@@ -69,6 +73,10 @@ export function createProgram(io: CliIo, tools: Tools, output: ProgramOutput): C
     keyCommand(io, tools),
     keygenCommand(io, tools),
     statusCommand(io),
+    membersCommand(io),
+    joinCommand(io),
+    leaveCommand(io),
+    keyringCommand(io),
     configCommand(io),
     completionCommand(io, program),
     versionCommand(io),

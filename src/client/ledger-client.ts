@@ -32,9 +32,11 @@ import {
   type SnapshotStreamResponse,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
+import { MembershipService } from "../gen/converge/ledger/v1/membership_pb.ts";
 import { type Backoff, defaultBackoff } from "./backoff.ts";
 import type { Failure } from "./failure.ts";
 import { integrityCalls, type IntegrityCalls } from "./integrity-calls.ts";
+import { membershipCalls, type MembershipCalls } from "./membership-calls.ts";
 import { type RetryPolicy, withRetries } from "./retry.ts";
 import { watch, type WatchItem, type WatchOptions } from "./watch.ts";
 
@@ -116,6 +118,8 @@ export interface LedgerClient {
   load(contextId: string, snapshot: Uint8Array, options?: LoadOptions): Promise<LoadResponse>;
   /** What shows that nothing was changed. */
   readonly integrity: IntegrityCalls;
+  /** Which nodes there are. */
+  readonly membership: MembershipCalls;
 }
 
 const pageBytes = 4 * 1024 * 1024;
@@ -170,6 +174,7 @@ export function createLedgerClient(options: LedgerClientOptions): LedgerClient {
       return await call(signal, (how) => contexts.load(request, how));
     },
     integrity: integrityCalls(createClient(IntegrityService, transport), call),
+    membership: membershipCalls(createClient(MembershipService, transport), call, policy),
   };
 }
 

@@ -11,6 +11,7 @@ import { encodeResumeToken } from "../core/cursor.ts";
 import type { Entry, WatchEvent, WatchRequestSchema } from "../gen/converge/context/v1/context_pb.ts";
 import { hashBytes } from "../core/hasher.ts";
 import { type Failure, readFailure } from "./failure.ts";
+import { livelyStream } from "./lively-stream.ts";
 import { VerificationError } from "./verification-error.ts";
 import { type RetryPolicy, waitBefore } from "./retry.ts";
 
@@ -74,7 +75,8 @@ export async function* watch(
     let failure: Failure;
     verifier?.connecting();
     try {
-      for await (const event of connection(open, request, 3 * heartbeatMs, signal)) {
+      const connection = livelyStream((both) => open(request, both), 3 * heartbeatMs, signal);
+      for await (const event of connection) {
         connected = true;
         attempt = 0;
         await verifier?.event(event);
@@ -160,34 +162,5 @@ function itemOf(event: WatchEvent): WatchItem | undefined {
     case "skipped":
     case undefined:
       return undefined;
-  }
-}
-
-/** Yields the events of one connection; throws UNAVAILABLE once nothing came for `silenceMs`. */
-async function* connection(
-  open: OpenWatch,
-  request: WatchRequestInit,
-  silenceMs: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<WatchEvent, void> {
-  const broken = new AbortController();
-  const silence = (): void => {
-    broken.abort(new ConnectError(`nothing arrived for ${silenceMs} ms`, Code.Unavailable));
-  };
-  let timer = setTimeout(silence, silenceMs);
-  try {
-    const both = signal === undefined ? broken.signal : AbortSignal.any([signal, broken.signal]);
-    for await (const event of open(request, both)) {
-      // A caller may take its time between two events; only waiting for the server counts.
-      clearTimeout(timer);
-      yield event;
-      timer = setTimeout(silence, silenceMs);
-    }
-  } catch (error) {
-    if (broken.signal.aborted) throw broken.signal.reason;
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    broken.abort(new ConnectError("the watch ended", Code.Canceled));
   }
 }

@@ -1,8 +1,11 @@
 import { limits } from "../core/limits.ts";
 import { isLoopbackHost } from "../core/loopback-host.ts";
 import type { ConfigProblem } from "./config-error.ts";
+import { gossipProblems, withImpliedGossip } from "./gossip-check.ts";
 import { formatHostPort, type HostPort } from "./host-port.ts";
+import { portClashes } from "./port-clashes.ts";
 import type { Setting } from "./resolve.ts";
+import { settingProblem } from "./setting-problem.ts";
 
 /** Returns what is wrong with server settings that are all right one by one. */
 export function crossCheck(settings: readonly Setting[]): ConfigProblem[] {
@@ -16,14 +19,15 @@ export function crossCheck(settings: readonly Setting[]): ConfigProblem[] {
   const listeners = [byName.get("grpc"), byName.get("http")].filter((setting) => setting !== undefined);
   if (byName.get("insecure")?.value !== true) problems.push(...listeners.flatMap(openBind));
   problems.push(...longLogName(byName.get("logName"), byName.get("nodeName")));
-  const [grpc, http] = listeners;
-  if (grpc !== undefined && http !== undefined) problems.push(...samePort(grpc, http));
+  problems.push(...gossipProblems(byName));
+  const gossip = withImpliedGossip(settings).find(({ field }) => field.name === "gossip");
+  problems.push(...portClashes(gossip === undefined ? listeners : [...listeners, gossip]));
   return problems;
 }
 
 function alone(setting: Setting, missing: string): ConfigProblem {
   const remedy = `give ${missing} as well, or neither`;
-  return problem(setting, `${setting.field.flag} needs ${missing}`, remedy);
+  return settingProblem(setting, `${setting.field.flag} needs ${missing}`, remedy);
 }
 
 function openBind(setting: Setting): ConfigProblem[] {
@@ -31,12 +35,9 @@ function openBind(setting: Setting): ConfigProblem[] {
   if (isLoopbackHost(host)) return [];
   const said = `refused to listen on ${setting.text}, which other machines can reach: there is no authentication`;
   const loopback = formatHostPort({ host: "127.0.0.1", port });
-  return [problem(setting, said, `use ${loopback}, or give --insecure to let everybody read and append`)];
-}
-
-function samePort(grpc: Setting, http: Setting): ConfigProblem[] {
-  if (grpc.text !== http.text || (grpc.value as HostPort).port === 0) return [];
-  return [problem(http, `${http.text} is taken by ${grpc.field.flag}`, "give the listeners different ports")];
+  return [
+    settingProblem(setting, said, `use ${loopback}, or give --insecure to let everybody read and append`),
+  ];
 }
 
 /** A derived node name is this long. */
@@ -48,10 +49,5 @@ function longLogName(logName: Setting | undefined, nodeName: Setting | undefined
   const length = first.length + 1 + (nodeName?.text?.length ?? derivedNodeNameLength);
   if (length <= limits.logNameBytesMax) return [];
   const said = `${logName.field.flag} and the node's name make ${length} characters, more than ${limits.logNameBytesMax}`;
-  return [problem(logName, said, "choose shorter names")];
-}
-
-function problem(setting: Setting, said: string, remedy: string): ConfigProblem {
-  const { field, source, text = "" } = setting;
-  return { field: field.name, source, value: text, remedy, message: `${source}: ${said}; ${remedy}` };
+  return [settingProblem(logName, said, "choose shorter names")];
 }

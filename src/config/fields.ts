@@ -11,6 +11,8 @@ import {
   path,
   serverUrl,
   hostPort,
+  peerAddresses,
+  gossipLabel,
 } from "./kinds.ts";
 
 /** The server's settings, or those of the commands that talk to one. */
@@ -59,6 +61,19 @@ const grpcPort: EnvAlias = {
   toText: (port) => `127.0.0.1:${port}`,
 };
 
+/** `name@host:port` is how Erlang's libcluster names nodes; the name says nothing here. */
+const clusterNodes: EnvAlias = {
+  name: "CLUSTER_NODES",
+  accepts: "a list of HOST, HOST:PORT or NAME@HOST, separated by commas",
+  remedy: "write it like ledger@10.0.0.5,ledger@10.0.0.6, or set CONVERGE_LEDGER_JOIN",
+  toText: (nodes) =>
+    nodes
+      .split(",")
+      .map((node) => node.slice(node.lastIndexOf("@") + 1).trim())
+      .filter((host) => host !== "")
+      .join(","),
+};
+
 /** Every setting there is. The order is that of the help text. */
 export const fields: readonly Field[] = [
   field("server", "data", path("DIR"), "./ledger-data", "directory of the ledger; made if it does not exist"),
@@ -92,7 +107,52 @@ export const fields: readonly Field[] = [
     "insecure",
     bool,
     false,
-    "allow listening on addresses other than loopback, where everybody who reaches them can read and append",
+    "allow listening on addresses other than loopback, where everybody who reaches them can read and append, and gossip there without a key",
+  ),
+  field(
+    "server",
+    "gossip",
+    hostPort,
+    undefined,
+    "where this node gossips with others, UDP and TCP; off without it, and without --join",
+  ),
+  field(
+    "server",
+    "gossip-advertise",
+    hostPort,
+    undefined,
+    "address that others are told to gossip to, if it is not that of --gossip; port 0 stands for the port of --gossip",
+  ),
+  {
+    ...field(
+      "server",
+      "join",
+      peerAddresses,
+      [],
+      "a node to join, tried again for as long as it is not reached; a name stands for all of its addresses",
+    ),
+    envAliases: [clusterNodes],
+  },
+  field(
+    "server",
+    "gossip-key-file",
+    path("FILE"),
+    undefined,
+    "keys that gossip is sealed with, one base64 text a line, the first to write with; keygen --gossip makes one",
+  ),
+  field(
+    "server",
+    "gossip-label",
+    gossipLabel,
+    "",
+    "name of the cluster; nodes of other labels are not heard",
+  ),
+  field(
+    "server",
+    "gossip-timing",
+    oneOf("lan", "wan", "local"),
+    "lan",
+    "how patient gossip is: lan, wan for slow networks, local for one machine",
   ),
   field("server", "cors-origin", origins, [], "let web pages of this origin call the API; * for all"),
   field("server", "allow-host", hostNames, [], "further Host name that a loopback listener answers to"),

@@ -1,3 +1,5 @@
+import { canonicalHost } from "../core/canonical-host.ts";
+
 /** Where to listen. */
 export interface HostPort {
   /** A name, an IPv4 address, or an IPv6 address without brackets. */
@@ -18,13 +20,4 @@ export function parseHostPort(text: string): HostPort | undefined {
 
 export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/**
- * Returns a host as browsers and clients write it: lower case, IPv4 as four numbers, IPv6 shortened
- * and in brackets. Undefined if it is not a host.
- */
-export function canonicalHost(host: string): string | undefined {
-  if (!/^(\[[0-9a-f:.]+\]|[^\s:/@?#%\\[\]]+)$/i.test(host)) return undefined;
-  return URL.parse(`http://${host}/`)?.hostname;
 }

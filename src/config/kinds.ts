@@ -1,6 +1,9 @@
+import { canonicalHost } from "../core/canonical-host.ts";
 import { limits } from "../core/limits.ts";
+import { parsePeerAddress, peerAddressForm, peerAddressRemedy } from "../core/peer-address.ts";
 import { isLogName } from "../core/tlog/origin.ts";
-import { canonicalHost, formatHostPort, type HostPort, parseHostPort } from "./host-port.ts";
+import { utf8Length } from "../core/utf8.ts";
+import { formatHostPort, type HostPort, parseHostPort } from "./host-port.ts";
 
 /** The type of a setting: how it is read, written and described. */
 export interface Kind<T> {
@@ -83,6 +86,21 @@ export const hostNames: Kind<readonly string[]> = list(
     const host = canonicalHost(value);
     return host === undefined ? { remedy: "write a name or address without a port" } : { value: host };
   },
+);
+
+export const peerAddresses: Kind<readonly string[]> = list("HOST[:PORT]", peerAddressForm, (value) => {
+  const parsed = parsePeerAddress(value);
+  return parsed === undefined ? { remedy: peerAddressRemedy } : { value: formatHostPort(parsed) };
+});
+
+/** What sets gossip apart from that of other clusters on the same network. */
+export const gossipLabel: Kind<string> = text(
+  "TEXT",
+  `up to ${limits.gossipLabelBytesMax} bytes without control characters`,
+  (value) =>
+    utf8Length(value) > limits.gossipLabelBytesMax || /\p{Cc}/u.test(value) || !value.isWellFormed()
+      ? { remedy: "choose a short name" }
+      : { value },
 );
 
 /** Part of the name of a log; only where slashes are allowed may it have several. */

@@ -4,6 +4,7 @@ import type { LogLevel } from "../core/log.ts";
 import { crossCheck } from "./cross-check.ts";
 import { badValue, ConfigError, type ConfigProblem } from "./config-error.ts";
 import { type EnvAlias, type Field, fields, type Scope, configFileField } from "./fields.ts";
+import { unusedGossipSettings, withImpliedGossip } from "./gossip-check.ts";
 import type { HostPort } from "./host-port.ts";
 import type { Reading } from "./kinds.ts";
 
@@ -16,6 +17,16 @@ export interface ServerConfig {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly insecure: boolean;
+  /** Undefined if this node does not gossip. */
+  readonly gossip: HostPort | undefined;
+  /** Undefined if others are told where it listens. */
+  readonly gossipAdvertise: HostPort | undefined;
+  /** HOST:PORT, an IPv6 address in brackets. */
+  readonly join: readonly string[];
+  readonly gossipKeyFile: string | undefined;
+  /** Empty for none. */
+  readonly gossipLabel: string;
+  readonly gossipTiming: "lan" | "wan" | "local";
   /** Origins as browsers send them; `*` stands for all. */
   readonly corsOrigin: readonly string[];
   /** In lower case; IPv6 addresses in brackets. */
@@ -92,14 +103,16 @@ export interface Resolved<S extends Scope> {
 export function resolveConfig<S extends Scope>(scope: S, input: ConfigInput): Resolved<S> {
   const problems: ConfigProblem[] = [];
   const table = readFile(input.file, problems);
-  const settings = fields
+  const given = fields
     .filter((field) => field.scope === scope)
     .map((field) => resolveField(field, input, table, problems));
-  if (problems.length === 0 && scope === "server") problems.push(...crossCheck(settings));
+  if (problems.length === 0 && scope === "server") problems.push(...crossCheck(given));
   if (problems.length > 0) throw new ConfigError(problems);
+  const settings = withImpliedGossip(given);
   const config = Object.fromEntries(settings.map(({ field, value }) => [field.name, Object.freeze(value)]));
   // The table of fields and the interfaces say the same; a test compares them.
-  return { config: Object.freeze(config) as unknown as Config[S], settings, warnings: warningsOf(input.env) };
+  const warnings = [...warningsOf(input.env), ...(scope === "server" ? unusedGossipSettings(settings) : [])];
+  return { config: Object.freeze(config) as unknown as Config[S], settings, warnings };
 }
 
 /** Returns which settings file to read, if any. */
@@ -194,7 +207,8 @@ function fromEnv({ env: own, envAliases, kind }: Field, { env }: ConfigInput): G
 function fromAlias(alias: EnvAlias, kind: Field["kind"], shown: string): Given {
   const { name, accepts, remedy } = alias;
   const read = (): Reading<unknown> => {
-    const reading = kind.fromText([alias.toText(shown)]);
+    const text = alias.toText(shown);
+    const reading = kind.fromText(kind.isList ? text.split(",") : [text]);
     return "value" in reading ? reading : { remedy };
   };
   return { from: "environment", source: name, accepts, shown, read };

@@ -135,4 +135,52 @@ export const limits = {
   logDepthMax: 5,
   /** Log lines kept for a reader that is too slow. */
   logPendingBytesMax: 1 * MiB,
+
+  /** Name of a member of the cluster. */
+  memberNameBytesMax: 255,
+  /** What a member says about itself. */
+  memberMetaBytesMax: 512,
+  gossipLabelBytesMax: 255,
+  /** Members that a node remembers, the dead included. */
+  membersMax: 16_384,
+  /** Members in the state of another node, which may remember more than this one would. */
+  gossipStatesMax: 32_768,
+  /** A gossip packet as it is sent, unless one message is larger. */
+  gossipPacketBytes: 1400,
+  gossipPacketBytesMax: 65_507,
+  /** Layers of one packet or stream: compound in compressed in compound and so on. */
+  gossipLayersMax: 4,
+  /** Messages of one packet, all layers together. */
+  gossipMessagesMax: 4096,
+  /** What a compressed packet may expand to. */
+  gossipInflatedBytesMax: 256 * KiB,
+  /** One message on a stream, sealed, compressed or plain, and what a compressed one may expand to. */
+  gossipStreamBytesMax: 20 * MiB,
+  /** Bytes of the application in one user message: by gossip, and over a stream. */
+  gossipUserBytesMax: 1024,
+  gossipUserStreamBytesMax: 1 * MiB,
+  /** Streams that others have open to a node. */
+  gossipStreamsMax: 128,
+  /** What has come in on all open streams together. */
+  gossipStreamsBytesMax: 128 * MiB,
+  /** Packets that the system has not taken yet. */
+  gossipPacketsUnsentMax: 4096,
+  /** Addresses that the names of seeds stand for, all together. */
+  gossipSeedsMax: 256,
+  /** Nodes that are joined at the same time. */
+  gossipJoinsMax: 8,
+  /** Messages that wait for their turn in gossip. */
+  gossipQueueMax: 32_768,
+  gossipKeysMax: 16,
+  /** Of HOST:PORT: names of hosts have at most 253 characters. */
+  peerAddressLengthMax: 261,
+  /** Places of one Join. */
+  joinAddressesMax: 64,
+  /** Joins, and changes of members and gossip keys, that are on their way at the same time. */
+  clusterCommandsMax: 16,
+  /** Watches of members. Each may hold every member twice. */
+  memberWatchersMax: 256,
+  /** Members that `/readyz?verbose` names. */
+  readyzMembersMax: 64,
+  gossipKeyFileBytesMax: 64 * KiB,
 } as const;

@@ -19,7 +19,16 @@ export type Operation =
   | "ProveConsistency"
   | "ProveContext"
   | "VerifyContext"
-  | "GetVerifierKeys";
+  | "GetVerifierKeys"
+  | "Members"
+  | "WatchMembers"
+  | "Join"
+  | "Leave"
+  | "ForgetMember"
+  | "ListGossipKeys"
+  | "AddGossipKey"
+  | "UseGossipKey"
+  | "RemoveGossipKey";
 
 /** How a call came in. */
 export type Protocol = "grpc" | "grpc-web" | "connect" | "sse";

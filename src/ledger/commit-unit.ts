@@ -1,9 +1,9 @@
 import type { LedgerError } from "../core/errors.ts";
 import type { ContextState } from "./context-state.ts";
-import type { Commit, Head, HeadChange, NewRow } from "./ports.ts";
+import type { Commit, Head, HeadChange, NewRow, RosterChange } from "./ports.ts";
 
 /** What a unit writes beside rows and heads. */
-export type CommitExtras = Pick<Commit, "subtrees" | "signed" | "logged" | "damage">;
+export type CommitExtras = Omit<Commit, "rows" | "heads">;
 
 /** Something that is written whole or not at all, in the order of the queue. */
 export interface Unit {
@@ -61,16 +61,33 @@ export function gather(batch: readonly Unit[]): { commit: Commit; changes: Chang
 }
 
 /** Returns whether a commit writes nothing. */
-export function isEmpty({ rows, heads, subtrees, signed, logged, damage }: Commit): boolean {
-  if (rows.length > 0 || heads.length > 0) return false;
-  return [subtrees, signed, logged, damage].every((list) => (list ?? []).length === 0);
+export function isEmpty(commit: Commit): boolean {
+  const { rows, heads, subtrees, signed, logged, damage, roster, gossipIncarnation } = commit;
+  if (rows.length > 0 || heads.length > 0 || gossipIncarnation !== undefined) return false;
+  const lists = [subtrees, signed, logged, damage, roster?.put, roster?.remove];
+  return lists.every((list) => (list ?? []).length === 0);
 }
 
+/** Returns what has the effect of `a` and then `b`. */
 function joined(a: CommitExtras, b: CommitExtras): CommitExtras {
+  const roster = joinedRoster(a.roster, b.roster);
+  const incarnations = [a.gossipIncarnation, b.gossipIncarnation].filter((one) => one !== undefined);
   return {
     subtrees: [...(a.subtrees ?? []), ...(b.subtrees ?? [])],
     signed: [...(a.signed ?? []), ...(b.signed ?? [])],
     logged: [...(a.logged ?? []), ...(b.logged ?? [])],
     damage: [...(a.damage ?? []), ...(b.damage ?? [])],
+    ...(roster === undefined ? {} : { roster }),
+    ...(incarnations.length === 0 ? {} : { gossipIncarnation: Math.max(...incarnations) }),
+  };
+}
+
+/** What a change removes goes before anything is put, so what `b` removes must not be put by `a`. */
+function joinedRoster(a: RosterChange | undefined, b: RosterChange | undefined): RosterChange | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const gone = new Set(b.remove);
+  return {
+    put: [...a.put.filter(({ nodeId }) => !gone.has(nodeId)), ...b.put],
+    remove: [...a.remove, ...b.remove],
   };
 }

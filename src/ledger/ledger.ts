@@ -25,6 +25,7 @@ import { Committer } from "./committer.ts";
 import type { ContextState, Origin } from "./context-state.ts";
 import { ContextTable } from "./context-table.ts";
 import { DamageList } from "./damage-list.ts";
+import { GossipIncarnation } from "./gossip-incarnation.ts";
 import { IdSource } from "./id-source.ts";
 import { Loader, type LoadInput, type LoadResult } from "./loader.ts";
 import type { CheckpointSigner, Inclusion, Integrity } from "./integrity.ts";
@@ -42,8 +43,9 @@ import {
 } from "./ports.ts";
 import { createProofs, type Proofs } from "./proofs.ts";
 import { type GetInput, type GetResult, Reader } from "./reader.ts";
+import { Roster } from "./roster.ts";
 import { Scrubber, type ScrubReading } from "./scrubber.ts";
-import { checkCopies, checkHeartbeat } from "./request-checks.ts";
+import { checkCopies, checkHeartbeat, checkListLimit } from "./request-checks.ts";
 import { SequenceWaits } from "./sequence-waits.ts";
 import { type SnapshotPart, Snapshots } from "./snapshots.ts";
 import { fromStoreError } from "./store-failure.ts";
@@ -96,6 +98,10 @@ export interface ContextInfo {
 }
 
 export class Ledger {
+  /** The nodes of the cluster. */
+  readonly roster: Roster;
+  /** What this node calls its newest state in gossip. */
+  readonly incarnation: GossipIncarnation;
   readonly #store: Store;
   readonly #contexts: ContextTable;
   readonly #committer: Committer;
@@ -130,6 +136,9 @@ export class Ledger {
         measured: (commit) => observer.commit(commit),
       },
     });
+    const kept = { store, committer: this.#committer, clock };
+    this.roster = new Roster(kept);
+    this.incarnation = new GossipIncarnation(kept);
     const damage = new DamageList({ store, committer: this.#committer, observer });
     this.#reader = new Reader({ store, contexts: this.#contexts, clock, damage });
     this.#appender = new Appender({ contexts: this.#contexts, committer: this.#committer, store, origin });
@@ -264,19 +273,7 @@ export class Ledger {
   ): Promise<{ readonly contexts: readonly ContextInfo[]; readonly more: boolean }> {
     checkText("prefix", range.prefix);
     checkText("start_after", range.startAfter);
-    if (range.limit > limits.listContextsMax) {
-      throw new LedgerError(
-        "INVALID_ARGUMENT",
-        `limit is ${range.limit}, more than ${limits.listContextsMax}`,
-        {
-          reason: "LIMIT_TOO_LARGE",
-          field: "limit",
-          value: range.limit,
-          limit: limits.listContextsMax,
-          remedy: "ask for less and continue with start_after",
-        },
-      );
-    }
+    checkListLimit(range.limit);
     const limit = range.limit === 0 ? limits.listContextsDefault : range.limit;
     try {
       const contexts = await this.#store.list({ ...range, limit: limit + 1 });

@@ -77,6 +77,29 @@ export interface DamageMark {
   readonly damaged: boolean;
 }
 
+/** A ledger node of the cluster, dead or alive. */
+export interface RosterMember {
+  /** The random id of its data directory: 32 lower-case hex digits. */
+  readonly nodeId: string;
+  /** What it was called when it was last seen alive. */
+  readonly name: string;
+  /** HOST:PORT of its gossip. */
+  readonly gossipAddress: string;
+  /** HOST:PORT of its gRPC listener, if it said so. */
+  readonly rpcAddress: string | undefined;
+  /** In milliseconds of the Unix epoch, like `lastAliveMs`, by the clock of this node. */
+  readonly firstSeenMs: number;
+  readonly lastAliveMs: number;
+}
+
+/** What changes about the roster. */
+export interface RosterChange {
+  /** Each takes the place of the one with its node id. */
+  readonly put: readonly RosterMember[];
+  /** Node ids; they go before others are put. */
+  readonly remove: readonly string[];
+}
+
 /**
  * What one transaction writes. Rows that no head covers stay invisible. Subtrees and marks of rows that are neither
  * covered nor staged are left out: their log was discarded while they were worked out.
@@ -90,6 +113,9 @@ export interface Commit {
   /** Contexts of which the log of logs now has a leaf of this size. */
   readonly logged?: readonly { readonly contextId: string; readonly size: number }[];
   readonly damage?: readonly DamageMark[];
+  readonly roster?: RosterChange;
+  /** Kept if it is above the one that is stored. */
+  readonly gossipIncarnation?: number;
 }
 
 export type CommitOutcome =
@@ -184,6 +210,10 @@ export interface Store {
   damaged(limit: number): Promise<{ readonly log: number; readonly sequence: number }[]>;
   /** Returns 16 random bytes that were chosen when the ledger was made. */
   nodeId(): Promise<Uint8Array>;
+  /** Returns the roster in the order of node ids, at most `membersMax` of it. */
+  roster(): Promise<readonly RosterMember[]>;
+  /** Returns a number that no incarnation this node ever announced is above; 0 if it never announced one. */
+  gossipIncarnation(): Promise<number>;
   /** Returns a log number that no row has used and no other call returns. */
   newLog(): number;
   commit(commit: Commit): Promise<CommitOutcome>;

@@ -29,3 +29,15 @@ export function checkHeartbeat(heartbeatMs: number): void {
     },
   );
 }
+
+/** Throws INVALID_ARGUMENT if a page of a list is to have more contexts than it may. */
+export function checkListLimit(limit: number): void {
+  if (limit <= limits.listContextsMax) return;
+  throw new LedgerError("INVALID_ARGUMENT", `limit is ${limit}, more than ${limits.listContextsMax}`, {
+    reason: "LIMIT_TOO_LARGE",
+    field: "limit",
+    value: limit,
+    limit: limits.listContextsMax,
+    remedy: "ask for less and continue with start_after",
+  });
+}

@@ -64,6 +64,14 @@ export class ReplaceableStore implements Store {
     return this.#use((store) => store.nodeId());
   }
 
+  roster(): ReturnType<Store["roster"]> {
+    return this.#use((store) => store.roster());
+  }
+
+  gossipIncarnation(): ReturnType<Store["gossipIncarnation"]> {
+    return this.#use((store) => store.gossipIncarnation());
+  }
+
   newLog(): number {
     if (this.#store === undefined) throw closed();
     return this.#store.newLog();

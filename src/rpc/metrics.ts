@@ -3,6 +3,7 @@ import type { Clock, Totals } from "../ledger/ports.ts";
 import type { ScrubReading } from "../ledger/scrubber.ts";
 import { expositionType, type Family, histograms, numbers, type Sample } from "./exposition.ts";
 import { Histogram } from "./histogram.ts";
+import { type ClusterReading, membershipLines } from "./membership-metrics.ts";
 
 /** Where a scrape gets what is not counted as it happens. */
 export interface MetricSources {
@@ -13,6 +14,7 @@ export interface MetricSources {
   queued(): { readonly entries: number; readonly bytes: number };
   watches(): { readonly contexts: number; readonly lagging: number };
   scrub(): ScrubReading;
+  readonly cluster: ClusterReading;
   process(): ProcessReading;
 }
 
@@ -107,6 +109,7 @@ export class PrometheusMetrics implements Metrics {
       numbers(named("watchers", "Open watches."), "gauge", mapSamples("protocol", this.#watchers)),
       watchLines(this.#sources.watches()),
       scrubLines(this.#sources.scrub()),
+      membershipLines(this.#sources.cluster),
       numbers(
         named("child_restarts_total", "Restarts of parts of the server after a crash."),
         "counter",

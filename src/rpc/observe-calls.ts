@@ -3,11 +3,14 @@ import type { Metrics, Operation, Protocol } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
 import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
 import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { MembershipService } from "../gen/converge/ledger/v1/membership_pb.ts";
 import { abortError, callCode, toConnectError } from "./connect-error.ts";
 
 /** The calls that are measured; health checks and reflection are not. */
 const operations = new Set<string>(
-  [ContextService, LedgerService, IntegrityService].flatMap(({ methods }) => methods.map(({ name }) => name)),
+  [ContextService, LedgerService, IntegrityService, MembershipService].flatMap(({ methods }) =>
+    methods.map(({ name }) => name),
+  ),
 );
 
 /**

@@ -4,7 +4,7 @@ export interface Check {
   readonly ok: boolean;
   /** True if it does its work, and somebody should look after it all the same. */
   readonly degraded?: boolean;
-  /** Why not, without client data. */
+  /** Why not, or what there is to say of it, without client data. */
   readonly detail?: string;
 }
 

@@ -5,17 +5,20 @@ import type { Metrics } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
 import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
 import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
+import { MembershipService } from "../gen/converge/ledger/v1/membership_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { compressBytesMin, compressions } from "./answer-compression.ts";
 import { badQuery } from "./bad-query.ts";
+import type { Cluster } from "./cluster.ts";
 import { createContextService } from "./context-service.ts";
 import type { Readiness } from "./readiness.ts";
 import { createHealthService } from "./health-service.ts";
 import { createIntegrityService } from "./integrity-service.ts";
 import { createLedgerService } from "./ledger-service.ts";
+import { createMembershipService } from "./membership-service.ts";
 import { observeCalls } from "./observe-calls.ts";
 import { createReflection } from "./reflection-service.ts";
 import { withCheckedBody } from "./incoming/checked-body.ts";
@@ -24,13 +27,22 @@ import type { Shutdown } from "./shutdown.ts";
 
 export interface RouterParts {
   readonly ledger: Ledger;
+  readonly cluster: Cluster;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
   readonly shutdown: Shutdown;
   readonly budget: BodyBudget;
 }
 
-const services = [ContextService, LedgerService, IntegrityService, Health, ReflectionV1, ReflectionV1Alpha];
+const services = [
+  ContextService,
+  LedgerService,
+  IntegrityService,
+  MembershipService,
+  Health,
+  ReflectionV1,
+  ReflectionV1Alpha,
+];
 
 /**
  * Returns the general path: every call of every service, on every protocol and in every form, by request
@@ -48,6 +60,7 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
   router.service(ContextService, createContextService(parts.ledger));
   router.service(LedgerService, createLedgerService(parts.ledger));
   router.service(IntegrityService, createIntegrityService(parts.ledger.integrity));
+  router.service(MembershipService, createMembershipService(parts.cluster, parts.shutdown.draining));
   router.service(
     Health,
     createHealthService(

@@ -17,10 +17,19 @@ export interface NodeSignerOptions {
   readonly hasher: SingleHasher;
 }
 
+/** Who a node is, whatever its addresses. */
+export interface NodeIdentity {
+  /** 32 hexadecimal digits, random, in its data directory. */
+  readonly nodeId: string;
+  /** As it was told, or else derived from the id. */
+  readonly nodeName: string;
+}
+
 /** The signer of a node whose name and keys are in its data directory: it can sign once the storage was opened. */
 export class NodeSigner implements CheckpointSigner {
   readonly #options: NodeSignerOptions;
   #signer: CheckpointSigner | undefined;
+  #identity: NodeIdentity | undefined;
 
   constructor(options: NodeSignerOptions) {
     this.#options = options;
@@ -36,8 +45,16 @@ export class NodeSigner implements CheckpointSigner {
       const empty = { contextId: nodeLogId, generation, size: 0, root: emptyRoot(hasher) };
       await store.commit({ rows: [], heads: [], signed: [empty] });
     }
-    const nodeName = this.#options.nodeName ?? derivedNodeName(await store.nodeId());
+    const nodeId = await store.nodeId();
+    const nodeName = this.#options.nodeName ?? derivedNodeName(nodeId);
     this.#signer = createCheckpointSigner({ logName: `${logName}/${nodeName}`, keys, hasher });
+    this.#identity = { nodeId: hex(nodeId), nodeName };
+  }
+
+  /** Known once the storage was opened. */
+  get identity(): NodeIdentity {
+    assert(this.#identity !== undefined, "nothing is known of the node before the storage was opened");
+    return this.#identity;
   }
 
   get logName(): string {

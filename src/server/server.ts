@@ -9,28 +9,23 @@ import type { Log } from "../core/log.ts";
 import type { ServerConfig } from "../config.ts";
 import { loadHasher } from "../hash/load-hasher.ts";
 import { Ledger } from "../ledger/ledger.ts";
-import type { Clock } from "../ledger/ports.ts";
 import { watchProcess } from "../node/process-reading.ts";
 import { ReplaceableStore } from "../node/replaceable-store.ts";
 import { createSystemClock } from "../node/system-clock.ts";
 import { systemRandom } from "../node/system-random.ts";
 import { inflate } from "../node/inflate.ts";
 import { createZstd } from "../node/zstd.ts";
-import { startGrpcListener } from "../rpc/grpc/listener.ts";
-import { startHttpListener } from "../rpc/http/listener.ts";
-import type { Listener } from "../rpc/listener-options.ts";
-import { metricsContentType, PrometheusMetrics } from "../rpc/metrics.ts";
-import { createRpcHandlers } from "../rpc/router.ts";
-import { BodyBudget } from "../rpc/incoming/body-budget.ts";
-import { type Shutdown, shuttingDown } from "../rpc/shutdown.ts";
+import type { GossipStatus } from "../rpc/cluster.ts";
+import { PrometheusMetrics } from "../rpc/metrics.ts";
+import { shuttingDown } from "../rpc/shutdown.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
-import type { ChildSpec, Group, RestartPolicy, RunningChild, SupervisionEvent } from "../supervisor/spec.ts";
+import type { SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
 import { damageReports } from "./damage-reports.ts";
-import { hostCheck } from "./host-check.ts";
-import { startLogKeeper } from "./log-keeper.ts";
+import { listenerParts } from "./listening.ts";
+import { createMembership } from "./membership.ts";
 import { NodeSigner } from "./node-signer.ts";
-import { readTls } from "./read-tls.ts";
+import { supervisedParts } from "./supervised-parts.ts";
 import { TreeReadiness } from "./tree-readiness.ts";
 
 export interface ServerOptions {
@@ -45,6 +40,8 @@ export interface ServerOptions {
 export interface Server {
   readonly grpcPort: number;
   readonly httpPort: number;
+  /** Where and how this node gossips; undefined if it does not. */
+  readonly gossip: GossipStatus | undefined;
   /** The key that verifies what this node signs for all of its contexts together, as text for verifiers. */
   logKey(): Promise<string>;
   /** Resolves when a part failed too often and the server has stopped itself. */
@@ -55,21 +52,24 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-const restartPolicy: RestartPolicy = {
-  maxRestarts: 10,
-  withinMs: 60_000,
-  backoff: { minMs: 50, maxMs: 5000 },
-};
-const startTimeoutMs = 120_000;
-const storageStopMs = 60_000;
-const keeperStopMs = 10_000;
-
-/** Starts everything. Rejects if a part cannot start, with nothing left running; with ConfigError if a file that a setting names cannot be used. */
+/**
+ * Starts everything. Rejects if a part cannot start, with nothing left running; with ConfigError if a file that a
+ * setting names cannot be used; with LedgerError if gossip cannot have its address.
+ */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, log } = options;
   const clock = createSystemClock();
   const store = new ReplaceableStore();
   const readProcess = watchProcess(options.process);
+  const membership = createMembership({
+    ...{ config, clock, log },
+    version: options.build.version,
+    ledger: () => ledger,
+    identity: () => ({ ...signer.identity, logName: signer.logName }),
+    ports: () => ({ grpc: listening.grpc.port, http: listening.http.port }),
+    onChange: () => readiness.changed(),
+  });
+  const { cluster } = membership;
   const metrics: PrometheusMetrics = new PrometheusMetrics({
     clock,
     build: options.build,
@@ -78,6 +78,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     watches: () => ledger.watchCounts(),
     process: readProcess,
     scrub: () => ledger.scrubbed,
+    cluster,
   });
   const hasher = await loadHasher();
   const { logName, nodeName } = config;
@@ -100,13 +101,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     () => tree.state(),
     () => ledger.appendTrouble,
     () => ledger.scrubbed.damaged,
+    cluster,
   );
   const draining = new AbortController();
   const over = new AbortController();
   const shutdown = { draining: draining.signal, over: over.signal };
-  const listening = { ...listenerParts(options, ledger, metrics, readiness, shutdown) };
-  const parts = { store, ledger, signer, clock, listening, draining: draining.signal };
-  const tree = new SupervisionTree(treeOf(options, parts), {
+  const listening = listenerParts({ config, log, ledger, cluster, metrics, readiness, shutdown });
+  const parts = { config, log, store, ledger, signer, clock, listening, membership };
+  const root = supervisedParts({ ...parts, openStore: options.openStore, draining: draining.signal });
+  const tree = new SupervisionTree(root, {
     clock,
     onEvent: (event) => {
       logEvent(log, event);
@@ -120,6 +123,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return {
     grpcPort: listening.grpc.port,
     httpPort: listening.http.port,
+    gossip: cluster.status(),
     logKey: async () => (await signer.verifierKeys(signer.logName))[0] ?? "",
     crashed: tree.crashed,
     fail: (path, error) => tree.fail(path, error),
@@ -139,128 +143,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         cut();
       })()),
   };
-}
-
-/** A listener that comes back on the port it had. */
-interface Listening {
-  port: number;
-  running: Listener | undefined;
-  start(port: number): Promise<Listener>;
-}
-
-function listenerParts(
-  { config, log }: ServerOptions,
-  ledger: Ledger,
-  metrics: PrometheusMetrics,
-  readiness: TreeReadiness,
-  shutdown: Shutdown,
-): { grpc: Listening; http: Listening } {
-  const budget = new BodyBudget();
-  const handlers = createRpcHandlers({ ledger, metrics, readiness, shutdown, budget });
-  const tls = readTls(config);
-  const common = { ledger, metrics, handlers, shutdown, budget, tls, log };
-  return {
-    grpc: {
-      port: config.grpc.port,
-      running: undefined,
-      start: (port) => {
-        const { host } = config.grpc;
-        return startGrpcListener({ ...common, host, port, isHostAllowed: hostCheck(host, config.allowHost) });
-      },
-    },
-    http: {
-      port: config.http.port,
-      running: undefined,
-      start: async (port) => {
-        const { host } = config.http;
-        return startHttpListener({
-          ...common,
-          host,
-          port,
-          isHostAllowed: hostCheck(host, config.allowHost),
-          readiness,
-          heartbeatMs: config.watchHeartbeatMs,
-          corsOrigins: config.corsOrigin,
-          renderMetrics: () => metrics.render(),
-          metricsContentType,
-        });
-      },
-    },
-  };
-}
-
-function treeOf(
-  { config, openStore, log }: ServerOptions,
-  parts: {
-    store: ReplaceableStore;
-    ledger: Ledger;
-    signer: NodeSigner;
-    clock: Clock;
-    listening: { grpc: Listening; http: Listening };
-    /** Has fired if parts stop because the server stops, and not because they failed. */
-    draining: AbortSignal;
-  },
-): Group {
-  const { store, ledger, signer, clock, listening, draining } = parts;
-  const storage = child("storage", storageStopMs, async () => {
-    const opened = await openStore();
-    await signer.begin(opened).catch(async (error: unknown) => {
-      await opened.abort();
-      throw error;
-    });
-    store.attach(opened);
-    let hasCrashed = false;
-    void opened.crashed.then(() => (hasCrashed = true));
-    return {
-      crashed: opened.crashed,
-      async stop() {
-        const inOrder = draining.aborted && !hasCrashed;
-        if (inOrder) await ledger.drained();
-        store.detach();
-        await (inOrder ? opened.close() : opened.abort());
-      },
-    };
-  });
-  const watch = child("watch", 1000, async () => ({
-    crashed: new Promise<Error>(() => {}),
-    stop: async () => ledger.endWatches(watchRestarting()),
-  }));
-  const keeper = child("log", keeperStopMs, async () =>
-    startLogKeeper({ update: () => ledger.updateNodeLog(), clock, intervalMs: config.logIntervalMs, log }),
-  );
-  const scrub = child("scrub", keeperStopMs, async () => ({
-    crashed: new Promise<Error>(() => {}),
-    stop: ledger.startScrub(),
-  }));
-  const servers: ChildSpec = {
-    name: "servers",
-    strategy: "one-for-one",
-    children: [
-      listenerChild("grpc", listening.grpc, config.drainMs, draining),
-      listenerChild("http", listening.http, config.drainMs, draining),
-    ],
-    ...restartPolicy,
-  };
-  return { name: "ledger", strategy: "one-for-one", children: [storage, watch, keeper, scrub, servers] };
-}
-
-/** What is left of a listener that failed is cut at once, so that it is back at once. */
-function listenerChild(
-  name: string,
-  listening: Listening,
-  drainMs: number,
-  draining: AbortSignal,
-): ChildSpec {
-  return child(name, drainMs + 2000, async () => {
-    const listener = await listening.start(listening.port);
-    listening.port = listener.port;
-    listening.running = listener;
-    return { crashed: listener.crashed, stop: () => listener.stop(draining.aborted ? drainMs : 0) };
-  });
-}
-
-function child(name: string, stopTimeoutMs: number, start: () => Promise<RunningChild>): ChildSpec {
-  return { name, restart: "permanent", startTimeoutMs, stopTimeoutMs, start, ...restartPolicy };
 }
 
 function logEvent(log: Log, event: SupervisionEvent): void {
@@ -286,13 +168,5 @@ function goingAway(): LedgerError {
     reason: "SHUTTING_DOWN",
     remedy: "connect again and resume from your cursor",
     retryAfterMs: 1000,
-  });
-}
-
-function watchRestarting(): LedgerError {
-  return new LedgerError("UNAVAILABLE", "the server has restarted its watches", {
-    reason: "WATCH_RESTARTED",
-    remedy: "watch again from your cursor",
-    retryAfterMs: 100,
   });
 }

@@ -1,4 +1,6 @@
 import type { LedgerError } from "../core/errors.ts";
+import type { ClusterReading } from "../rpc/membership-metrics.ts";
+import { membershipChecks, membershipReport } from "../rpc/membership-reading.ts";
 import type { Check, Readiness } from "../rpc/readiness.ts";
 import type { ChildState } from "../supervisor/spec.ts";
 
@@ -7,14 +9,21 @@ export class TreeReadiness implements Readiness {
   readonly #state: () => ChildState;
   readonly #appendTrouble: () => LedgerError | undefined;
   readonly #damaged: () => number;
+  readonly #cluster: ClusterReading;
   readonly #listeners = new Set<() => void>();
   #draining = false;
 
   /** `damaged` tells how much of what is stored is known to be damaged. */
-  constructor(state: () => ChildState, appendTrouble: () => LedgerError | undefined, damaged: () => number) {
+  constructor(
+    state: () => ChildState,
+    appendTrouble: () => LedgerError | undefined,
+    damaged: () => number,
+    cluster: ClusterReading,
+  ) {
     this.#state = state;
     this.#appendTrouble = appendTrouble;
     this.#damaged = damaged;
+    this.#cluster = cluster;
   }
 
   checks(): readonly Check[] {
@@ -24,6 +33,7 @@ export class TreeReadiness implements Readiness {
       ...leaves(this.#state()),
       detail === undefined ? { name: "appends", ok: true } : { name: "appends", ok: false, detail },
       integrity(this.#damaged()),
+      ...membershipChecks(this.#cluster),
     ];
   }
 
@@ -33,6 +43,7 @@ export class TreeReadiness implements Readiness {
       ready: checks.every(({ ok }) => ok),
       degraded: checks.some(({ degraded }) => degraded),
       checks,
+      membership: membershipReport(this.#cluster),
       tree: this.#state(),
     };
   }

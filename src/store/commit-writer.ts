@@ -11,6 +11,7 @@ import { type CommitOutcome, StoreError } from "../ledger/ports.ts";
 import { IntegrityWriter } from "./integrity-writer.ts";
 import type { PackedCommit, PackedHeadChange, PackedRow } from "./packed-commit.ts";
 import { queryOnce } from "./query-once.ts";
+import { RosterWriter } from "./roster-writer.ts";
 import { sqliteCode, toStoreError } from "./sqlite-failure.ts";
 import { StagedRows, type StagingPlan } from "./staged-rows.ts";
 
@@ -30,6 +31,7 @@ export class CommitWriter {
   readonly #db: Database;
   readonly #sql: Statements;
   readonly #integrity: IntegrityWriter;
+  readonly #roster: RosterWriter;
   readonly #staged = new StagedRows();
   /** Logs that an earlier instance left with rows that no head may cover. */
   readonly #orphans: Set<number>;
@@ -47,6 +49,7 @@ export class CommitWriter {
     db.run("UPDATE totals SET next_log = ?", [this.#reserved]);
     this.#sql = prepareAll(db);
     this.#integrity = new IntegrityWriter(db);
+    this.#roster = new RosterWriter(db);
     this.#forgetOrphanTrees();
   }
 
@@ -67,6 +70,7 @@ export class CommitWriter {
       if (commit.integrity !== undefined) {
         this.#integrity.write(commit.integrity, (log) => this.#lastOf(log, plan));
       }
+      if (commit.roster !== undefined) this.#roster.write(commit.roster);
       this.#count(commit.heads, nextLog);
       const syncMicros = this.#sync("commit");
       this.#staged.apply(plan);
@@ -106,6 +110,7 @@ export class CommitWriter {
   /** Releases the statements, so that the connection can be closed. */
   finalize(): void {
     this.#integrity.finalize();
+    this.#roster.finalize();
     for (const statement of Object.values(this.#sql)) statement.finalize();
   }
 

@@ -16,6 +16,7 @@ import {
   nodeLogId,
   type ReadRange,
   type RepeatedId,
+  type RosterMember,
   type SignedHead,
   type Store,
   type StoredEntry,
@@ -23,6 +24,7 @@ import {
 } from "../ledger/ports.ts";
 import { compareBytes } from "./compare-bytes.ts";
 import { MemoryIntegrity } from "./memory-integrity.ts";
+import { MemoryRoster } from "./memory-roster.ts";
 import { idsLookedAtMax, repeatedAmong } from "./repeated-id.ts";
 import { StagedRows } from "./staged-rows.ts";
 
@@ -53,6 +55,7 @@ class MemoryStore implements Store {
   readonly #logs = new Map<number, MemoryLog>();
   readonly #staged = new StagedRows();
   readonly #integrity = new MemoryIntegrity();
+  readonly #roster = new MemoryRoster();
   readonly #nodeId: Uint8Array;
   /** Ids in byte order; undefined after a context was added. */
   #sorted: { readonly contextId: string; readonly bytes: Uint8Array }[] | undefined;
@@ -162,6 +165,14 @@ class MemoryStore implements Store {
     return this.#nodeId.slice();
   }
 
+  async roster(): Promise<readonly RosterMember[]> {
+    return this.#roster.members();
+  }
+
+  async gossipIncarnation(): Promise<number> {
+    return this.#roster.incarnation;
+  }
+
   newLog(): number {
     const log = this.#nextLog;
     this.#nextLog += 1;
@@ -176,6 +187,7 @@ class MemoryStore implements Store {
     for (const change of commit.heads) this.#move(change);
     this.#staged.apply(plan);
     this.#integrity.write(commit, (log) => Math.max(this.#latestOf(log), this.#staged.lastOf(log)));
+    this.#roster.write(commit);
     return { kind: "committed", syncMicros: 0 };
   }
 

@@ -1,10 +1,10 @@
 /**
  * A commit as one array of bytes, so that it changes threads without being copied.
- * Everything is little-endian: `u32 rows, u32 heads, u32 has integrity`, then rows
+ * Everything is little-endian: `u32 rows, u32 heads, u8 has integrity, u8 has roster`, then rows
  * `f64 log, f64 sequence, u32 wire, u16 key, u16 id (65535: none), u16 hash` and their bytes, then heads
  * `u16 id, u8 has from, f64 log, f64 latest, f64 bytes` of the old head, then of the new one
  * `f64 log, f64 latest, f64 bytes, i64 lamport, i64 appendedAtNs, i64 createdAtNs`, and the id, and at the end
- * what `packed-integrity.ts` says.
+ * what `packed-roster.ts` and `packed-integrity.ts` say.
  *
  * @module
  */
@@ -18,6 +18,7 @@ import {
   packIntegrity,
   unpackIntegrity,
 } from "./packed-integrity.ts";
+import { type PackedRoster, packRoster, rosterBytesMax, unpackRoster } from "./packed-roster.ts";
 
 /** A row as the writer binds it. The arrays are views into the packed bytes. */
 export interface PackedRow {
@@ -39,11 +40,12 @@ export interface PackedHeadChange {
 export interface PackedCommit {
   readonly rows: readonly PackedRow[];
   readonly heads: readonly PackedHeadChange[];
-  /** Undefined if the commit has nothing of it. */
+  /** Undefined if the commit has nothing of it; likewise the roster. */
   readonly integrity: PackedIntegrity | undefined;
+  readonly roster: PackedRoster | undefined;
 }
 
-const countsBytes = 12;
+const countsBytes = 10;
 const rowHeadBytes = 26;
 const headHeadBytes = 75;
 const noId = 65_535;
@@ -55,17 +57,20 @@ export function packCommit(
   bufferBytesMin: number,
 ): ArrayBuffer {
   const integrityBytes = integrityBytesMax(commit);
-  const size = packedBytesMax(commit) + integrityBytes;
+  const rosterBytes = rosterBytesMax(commit);
+  const size = packedBytesMax(commit) + integrityBytes + rosterBytes;
   const buffer =
     spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(Math.max(size, bufferBytesMin));
   const bytes = new Uint8Array(buffer);
   const view = new DataView(buffer);
   view.setUint32(0, commit.rows.length, true);
   view.setUint32(4, commit.heads.length, true);
-  view.setUint32(8, integrityBytes === 0 ? 0 : 1, true);
+  view.setUint8(8, integrityBytes === 0 ? 0 : 1);
+  view.setUint8(9, rosterBytes === 0 ? 0 : 1);
   let at = countsBytes;
   for (const row of commit.rows) at = packRow(bytes, view, at, row);
   for (const change of commit.heads) at = packHead(bytes, view, at, change);
+  if (rosterBytes > 0) at = packRoster(bytes, view, at, commit);
   if (integrityBytes > 0) at = packIntegrity(bytes, view, at, commit);
   assert(at <= size, "a packed commit fits the size worked out for it");
   return buffer;
@@ -79,8 +84,10 @@ export function unpackCommit(buffer: ArrayBuffer): PackedCommit {
   let at = countsBytes;
   for (let left = view.getUint32(0, true); left > 0; left -= 1) at = unpackRow(bytes, view, at, rows);
   for (let left = view.getUint32(4, true); left > 0; left -= 1) at = unpackHead(bytes, view, at, heads);
-  const hasIntegrity = view.getUint32(8, true) === 1;
-  return { rows, heads, integrity: hasIntegrity ? unpackIntegrity(bytes, view, at) : undefined };
+  const { roster, end } =
+    view.getUint8(9) === 1 ? unpackRoster(bytes, view, at) : { roster: undefined, end: at };
+  const integrity = view.getUint8(8) === 1 ? unpackIntegrity(bytes, view, end) : undefined;
+  return { rows, heads, roster, integrity };
 }
 
 /** UTF-8 takes at most 3 bytes for each unit of a string; counting exactly would cost a second walk. */

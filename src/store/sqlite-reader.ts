@@ -11,12 +11,14 @@ import {
   type ListRange,
   type ReadRange,
   type RepeatedId,
+  type RosterMember,
   type SignedHead,
   type StoredEntry,
   StoreError,
   type Totals,
 } from "../ledger/ports.ts";
 import { IntegrityReader } from "./integrity-reader.ts";
+import { readIncarnation, readRoster } from "./roster-reader.ts";
 import { toStoreError } from "./sqlite-failure.ts";
 
 /** Pages that the reader keeps in memory; any commit empties it, the system's page cache stays. */
@@ -138,6 +140,14 @@ export class SqliteReader {
 
   nodeId(): Uint8Array {
     return this.#reading("read the ledger's id", () => this.#integrity.nodeId());
+  }
+
+  roster(): RosterMember[] {
+    return this.#reading("read the roster", () => readRoster(this.#db));
+  }
+
+  gossipIncarnation(): number {
+    return this.#reading("read the gossip incarnation", () => readIncarnation(this.#db));
   }
 
   close(): void {

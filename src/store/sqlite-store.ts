@@ -99,6 +99,8 @@ function sqliteStore({ lock, writer, reader, nextLog }: Parts): SqliteStore {
     unlogged: async (limit) => reader.unlogged(limit),
     damaged: async (limit) => reader.damaged(limit),
     nodeId: async () => reader.nodeId(),
+    roster: async () => reader.roster(),
+    gossipIncarnation: async () => reader.gossipIncarnation(),
     newLog: () => next++,
     commit: (commit) => writer.commit(commit, next),
     discard: (log, after) => writer.discard(log, after),

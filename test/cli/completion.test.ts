@@ -3,6 +3,8 @@ import { runCli } from "../../src/cli/cli.ts";
 import { clientTools } from "./client-tools.ts";
 import { memoryIo } from "../support/memory-io.ts";
 
+/** Of every command that talks to a server. */
+const serverOptions = ["--url", "--timeout-ms", "--config", "--json", "--help", "-h"];
 const shells = ["bash", "zsh", "fish", "powershell"] as const;
 
 describe("completion", () => {
@@ -29,11 +31,13 @@ describe("completion", () => {
     ["converge-ledger sna", ["snapshot"]],
     ["converge-ledger s", ["serve", "snapshot", "status"]],
     ["converge-ledger verify --pa", ["--payload"]],
-    ["converge-ledger key", ["key", "keygen"]],
+    ["converge-ledger key", ["key", "keygen", "keyring"]],
     ["converge-ledger append --ide", ["--idempotency-key"]],
     ["converge-ledger get demo --format ", ["text", "json", "raw"]],
     ["converge-ledger completion p", ["powershell"]],
     ["converge-ledger help lo", ["load"]],
+    ["converge-ledger members f", ["forget"]],
+    ["converge-ledger keyring ", [...serverOptions, "list", "add", "use", "remove"]],
   ])("bash completes %p", async (line, expected) => {
     const words = line.split(" ");
     const script = `${await completion("bash")}

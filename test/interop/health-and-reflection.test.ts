@@ -20,6 +20,7 @@ const services = [
   "converge.context.v1.ContextService",
   "converge.ledger.v1.LedgerService",
   "converge.ledger.v1.IntegrityService",
+  "converge.ledger.v1.MembershipService",
 ];
 const check = "grpc.health.v1.Health/Check";
 

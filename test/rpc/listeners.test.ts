@@ -420,6 +420,7 @@ describe.each([
       "converge.context.v1.ContextService",
       "converge.ledger.v1.IntegrityService",
       "converge.ledger.v1.LedgerService",
+      "converge.ledger.v1.MembershipService",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",

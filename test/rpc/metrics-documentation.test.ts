@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { PrometheusMetrics } from "../../src/rpc/metrics.ts";
+import { fakeCluster } from "../support/fake-cluster.ts";
 
 test("docs/operations.md has exactly the metrics of PrometheusMetrics, with their types", async () => {
   const metrics = new PrometheusMetrics({
@@ -9,6 +10,7 @@ test("docs/operations.md has exactly the metrics of PrometheusMetrics, with thei
     queued: () => ({ entries: 0, bytes: 0 }),
     watches: () => ({ contexts: 0, lagging: 0 }),
     scrub: () => ({ entries: 9, passes: 1, damaged: 2, lastPassAgeSeconds: 0.5 }),
+    cluster: fakeCluster(),
     process: () => ({
       cpuSeconds: 0,
       residentBytes: 0,

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { type MetricSources, PrometheusMetrics } from "../../src/rpc/metrics.ts";
+import { refusals } from "../../src/swim/wire/refusal.ts";
+import { aloneCluster } from "../../src/server/alone-cluster.ts";
+import { counts, fakeCluster, member } from "../support/fake-cluster.ts";
 
 const idle: MetricSources = {
   clock: { after: () => () => {} },
@@ -8,6 +11,7 @@ const idle: MetricSources = {
   queued: () => ({ entries: 6, bytes: 70 }),
   watches: () => ({ contexts: 2, lagging: 1 }),
   scrub: () => ({ entries: 9, passes: 1, damaged: 2, lastPassAgeSeconds: 0.5 }),
+  cluster: aloneCluster(() => ({ name: "n-1", tags: {} }), 0),
   process: () => ({
     cpuSeconds: 1.5,
     residentBytes: 2 ** 26,
@@ -83,6 +87,56 @@ describe("PrometheusMetrics.render()", () => {
     const text = await new PrometheusMetrics({ ...idle, scrub }).render();
     expect(text).toContain("converge_ledger_scrub_passes_total 0\n");
     expect(text).not.toMatch(/last_pass|undefined/);
+  });
+
+  test("has nothing about members of a node that does not gossip", async () => {
+    expect(await new PrometheusMetrics(idle).render()).not.toMatch(/gossip|members/);
+  });
+
+  test("gives members by state, and what gossip has counted, with a series for each refusal from the start", async () => {
+    const cluster = fakeCluster({
+      members: [member("a", { isSelf: true }), member("b"), member("c", { state: "dead" })],
+    });
+    const samples = await rendered(new PrometheusMetrics({ ...idle, cluster }), "converge_ledger_members");
+    expect(samples).toEqual({
+      'converge_ledger_members{state="alive"}': "2",
+      'converge_ledger_members{state="suspect"}': "0",
+      'converge_ledger_members{state="dead"}': "1",
+      'converge_ledger_members{state="left"}': "0",
+    });
+    const gossip = await rendered(new PrometheusMetrics({ ...idle, cluster }), "converge_ledger_gossip_");
+    const refused = Object.keys(gossip).filter((series) => series.includes("_refused_total"));
+    expect(refused.map((series) => /reason="([^"]+)"/.exec(series)?.[1])).toEqual([
+      ...refusals,
+      "versions",
+      "invalid",
+      "too-many-streams",
+    ]);
+    expect(gossip).toMatchObject({
+      converge_ledger_gossip_health_score: "2",
+      'converge_ledger_gossip_packets_total{direction="in"}': String(counts.packetsIn),
+      'converge_ledger_gossip_packets_total{direction="out"}': String(counts.packetsOut),
+      'converge_ledger_gossip_bytes_total{direction="in"}': String(counts.bytesIn),
+      'converge_ledger_gossip_bytes_total{direction="out"}': String(counts.bytesOut),
+      'converge_ledger_gossip_streams_total{direction="in"}': String(counts.streamsIn),
+      'converge_ledger_gossip_streams_total{direction="out"}': String(counts.streamsOut),
+      'converge_ledger_gossip_refused_total{reason="key"}': String(counts.refused["key"]),
+      'converge_ledger_gossip_refused_total{reason="versions"}': String(counts.versionsRefused),
+      'converge_ledger_gossip_refused_total{reason="invalid"}': String(counts.invalidMessages),
+      'converge_ledger_gossip_refused_total{reason="too-many-streams"}': String(counts.streamsRefused),
+      'converge_ledger_gossip_errors_total{transport="packet"}': String(counts.sendErrors),
+      'converge_ledger_gossip_errors_total{transport="stream"}': String(counts.streamErrors),
+      'converge_ledger_gossip_probes_total{outcome="answered"}': String(counts.probesAnswered),
+      'converge_ledger_gossip_probes_total{outcome="answered-indirectly"}': String(
+        counts.probesAnsweredIndirectly,
+      ),
+      'converge_ledger_gossip_probes_total{outcome="failed"}': String(counts.probesFailed),
+      converge_ledger_gossip_suspicions_total: String(counts.suspicions),
+      converge_ledger_gossip_deaths_total: String(counts.deaths),
+      converge_ledger_gossip_refutations_total: String(counts.refutations),
+      converge_ledger_gossip_name_conflicts_total: String(counts.nameConflicts),
+      converge_ledger_gossip_stalls_total: String(counts.stalls),
+    });
   });
 
   const failing: [string, () => Promise<never>][] = [

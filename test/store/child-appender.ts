@@ -1,11 +1,11 @@
 /**
  * Appends to three contexts at a time, as fast as it can, and prints their common length after each
  * acknowledgement, until it is killed. Between, it stages rows that it never publishes. Each commit signs what it
- * appends, and says that the log of logs has it.
+ * appends, says that the log of logs has it, and has a member on the roster that is told by the length.
  */
 import type { NewSubtree } from "../../src/ledger/ports.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
-import { sampleHead, sampleRows, workerUrl } from "./sample-rows.ts";
+import { sampleHead, sampleMember, sampleRows, workerUrl } from "./sample-rows.ts";
 
 const store = await openSqliteStore({ directory: process.argv[2] ?? "", workerUrl });
 const contextIds = ["a", "b", "c"];
@@ -30,6 +30,8 @@ for (let round = 1; ; round += 1) {
     subtrees: subtreesOf([...logs, stage.log], (log) => (log === stage.log ? stage.latest + 20 : size)),
     signed: contextIds.map((contextId) => ({ contextId, generation: 1, size, root: new Uint8Array(32) })),
     logged: contextIds.map((contextId) => ({ contextId, size })),
+    roster: { put: [sampleMember(size)], remove: [sampleMember(latest).nodeId] },
+    gossipIncarnation: size,
   });
   if (outcome.kind !== "committed") throw new Error(outcome.kind);
   latest = size;

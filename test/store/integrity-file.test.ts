@@ -2,11 +2,20 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { StoreError } from "../../src/ledger/ports.ts";
 import { migrate, migrations } from "../../src/store/migrations.ts";
 import { SqliteReader } from "../../src/store/sqlite-reader.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { openWriter } from "./open-writer.ts";
-import { append, sampleAppend, sampleHead, sampleRows, wholeLog, workerUrl } from "./sample-rows.ts";
+import {
+  append,
+  sampleAppend,
+  sampleHead,
+  sampleMember,
+  sampleRows,
+  wholeLog,
+  workerUrl,
+} from "./sample-rows.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const root = (seed: number) => new Uint8Array(32).fill(seed);
@@ -50,6 +59,64 @@ describe("a ledger file", () => {
     expect(new Set(ids).size).toBe(3);
   });
 
+  test("of the second schema keeps its id and what proofs need, and has nobody on its roster", async () => {
+    using directory = temporaryDirectory();
+    const signed = { contextId: "c", generation: 1, size: 2, root: root(2) };
+    const nodeId = new Uint8Array(16).fill(0xab);
+    {
+      using db = new Database(join(directory.path, "ledger.db"), { create: true, strict: true });
+      db.run("PRAGMA journal_mode = WAL");
+      migrate(db, "ledger.db", migrations.slice(0, 2));
+      db.run("UPDATE node SET id = ?", [nodeId]);
+      db.run("INSERT INTO signed VALUES (?, 1, 2, ?)", [Buffer.from("c"), signed.root]);
+      db.run("INSERT INTO subtree VALUES (1, 1, 0, ?)", [root(1)]);
+      db.run("INSERT INTO damaged VALUES (1, 9)");
+    }
+    const store = await openSqliteStore({ directory: directory.path, workerUrl });
+    expect(await store.nodeId()).toEqual(nodeId);
+    expect(await store.signedHead("c")).toEqual(signed);
+    expect(await store.subtreeRoots(1, 1, 0, 9)).toEqual(root(1));
+    expect(await store.damaged(9)).toEqual([{ log: 1, sequence: 9 }]);
+    expect(await store.roster()).toEqual([]);
+    expect(await store.gossipIncarnation()).toBe(0);
+    await store.commit({
+      rows: [],
+      heads: [],
+      roster: { put: [sampleMember(1)], remove: [] },
+      gossipIncarnation: 1,
+    });
+    expect(await store.roster()).toEqual([sampleMember(1)]);
+    expect(await store.gossipIncarnation()).toBe(1);
+    expect(await store.nodeId()).toEqual(nodeId);
+    await store.close();
+  });
+
+  test("keeps its roster and incarnation when it is closed and opened", async () => {
+    using directory = temporaryDirectory();
+    const store = await openSqliteStore({ directory: directory.path, workerUrl });
+    const roster = { put: [sampleMember(1), sampleMember(2)], remove: [] };
+    await store.commit({ rows: [], heads: [], roster, gossipIncarnation: 2 ** 31 });
+    await store.close();
+    const again = await openSqliteStore({ directory: directory.path, workerUrl });
+    expect(await again.roster()).toEqual(roster.put);
+    expect(await again.gossipIncarnation()).toBe(2 ** 31);
+    await again.close();
+    await expect(again.roster()).rejects.toMatchObject({ name: "StoreError", failure: "closed" });
+    await expect(again.gossipIncarnation()).rejects.toMatchObject({ failure: "closed" });
+  });
+
+  test("of the second schema, in use by an older program, can be read beside it", () => {
+    using directory = temporaryDirectory();
+    const path = join(directory.path, "ledger.db");
+    using db = new Database(path, { create: true, strict: true });
+    db.run("PRAGMA journal_mode = WAL");
+    migrate(db, "ledger.db", migrations.slice(0, 2));
+    const reader = new SqliteReader(path);
+    expect(reader.nodeId().length).toBe(16);
+    expect(() => reader.roster()).toThrow(StoreError);
+    reader.close();
+  });
+
   test("of the first schema is brought up to date with all it holds, and every context waits for its leaf", async () => {
     using directory = temporaryDirectory();
     const rows = sampleRows(1, 1, 300);
@@ -74,6 +141,7 @@ describe("a ledger file", () => {
     expect((await store.subtreeRoots(1, 1, 0, 9)).length).toBe(0);
     expect(await store.unlogged(9)).toEqual([{ contextId: "c", head: sampleHead(1, 300) }]);
     expect((await store.nodeId()).length).toBe(16);
+    expect(await store.roster()).toEqual([]);
     expect((await append(store, "c", 1)).latest).toBe(301);
     expect(await store.totals()).toEqual({ contexts: 1, entries: 301, bytes: 4816 });
     await store.close();

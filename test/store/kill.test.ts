@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { queryOnce } from "../../src/store/query-once.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
-import { sampleHead, sampleRow, sequencesOf, workerUrl } from "./sample-rows.ts";
+import { sampleHead, sampleMember, sampleRow, sequencesOf, workerUrl } from "./sample-rows.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const rounds = 8;
@@ -57,6 +57,8 @@ async function checkLedger(directory: string): Promise<number> {
   }
   for (const { contextId } of contexts) expect((await store.signedHead(contextId))?.size).toBe(latest);
   expect(await store.unlogged(10)).toEqual([]);
+  expect(await store.roster()).toEqual([sampleMember(latest)]);
+  expect(await store.gossipIncarnation()).toBe(latest);
   expect(await store.totals()).toEqual({ contexts: 3, entries: 3 * latest, bytes: 3 * latest * 16 });
   await waitUntilTidy(join(directory, "ledger.db"), 3 * latest);
   expect(subtreesOfNobody(join(directory, "ledger.db"))).toBe(0);

@@ -67,6 +67,22 @@ describe("migrate()", () => {
 });
 
 describe("migrations", () => {
+  test.each(migrations.slice(0, -1).map(({ version }) => version))(
+    "take a file of version %i to the newest, which a program of that version then refuses",
+    (version) => {
+      using db = memory();
+      migrate(db, "ledger.db", migrations.slice(0, version));
+      migrate(db, "ledger.db");
+      using fresh = memory();
+      migrate(fresh, "ledger.db");
+      const schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name";
+      expect(queryOnce(db, schema)).toEqual(queryOnce(fresh, schema));
+      expect(() => migrate(db, "ledger.db", migrations.slice(0, version))).toThrow(
+        `its schema is version ${migrations.length}, and this program knows versions up to ${version}`,
+      );
+    },
+  );
+
   test("count up from 1", () => {
     expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1));
   });

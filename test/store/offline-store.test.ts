@@ -87,10 +87,14 @@ describe("openOfflineStore()", () => {
     expect(readdirSync(copy)).toEqual(["ledger.db"]);
   });
 
-  test("reads a file of the first schema, which has no tree and no signatures", async () => {
+  test.each([
+    [1, "which has no tree and no signatures"],
+    [2, "which has no roster"],
+    [3, "the newest"],
+  ])("reads a file of schema %i, %s", async (schema) => {
     using directory = temporaryDirectory();
     const db = new Database(`${directory.path}/ledger.db`, { create: true, readwrite: true });
-    migrate(db, "ledger.db", migrations.slice(0, 1));
+    migrate(db, "ledger.db", migrations.slice(0, schema));
     const { wire, hash } = encoded();
     db.run(
       "INSERT INTO context (id, log, latest, lamport, appended_at_ns, bytes, created_at_ns) VALUES (?, 1, 1, 7, 5, 8, 5)",

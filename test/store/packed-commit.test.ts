@@ -8,6 +8,7 @@ import type {
   HeadChange,
   NewRow,
   NewSubtree,
+  RosterMember,
   SignedHead,
 } from "../../src/ledger/ports.ts";
 import { packCommit, unpackCommit } from "../../src/store/packed-commit.ts";
@@ -50,6 +51,15 @@ const signedHead: fc.Arbitrary<SignedHead> = fc.record({
   root,
 });
 const damageMark: fc.Arbitrary<DamageMark> = fc.record({ log: safe, sequence: safe, damaged: fc.boolean() });
+const nodeId = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((id) => id.toHex());
+const member: fc.Arbitrary<RosterMember> = fc.record({
+  nodeId,
+  name: text,
+  gossipAddress: text,
+  rpcAddress: fc.option(text, { nil: undefined }),
+  firstSeenMs: safe,
+  lastAliveMs: safe,
+});
 const rowsAndHeads = {
   rows: fc.array(row, { maxLength: 20 }),
   heads: fc.array(headChange, { maxLength: 5 }),
@@ -63,13 +73,19 @@ const commit: fc.Arbitrary<Commit> = fc.oneof(
       signed: fc.array(signedHead, { maxLength: 5 }),
       logged: fc.array(fc.record({ contextId: text, size: safe }), { maxLength: 5 }),
       damage: fc.array(damageMark, { maxLength: 5 }),
+      roster: fc.record({
+        put: fc.array(member, { maxLength: 5 }),
+        remove: fc.array(nodeId, { maxLength: 5 }),
+      }),
+      gossipIncarnation: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
     },
     { requiredKeys: ["rows", "heads"] },
   ),
 );
 
 /** What unpacking must give, worked out without packing. */
-function unpacked({ rows, heads, subtrees = [], signed = [], logged = [], damage = [] }: Commit) {
+function unpacked(commit: Commit) {
+  const { rows, heads, subtrees = [], signed = [], logged = [], damage = [] } = commit;
   const integrity = {
     subtrees,
     signed: signed.map(({ contextId, ...rest }) => ({ ...rest, id: encodeUtf8(contextId) })),
@@ -79,6 +95,7 @@ function unpacked({ rows, heads, subtrees = [], signed = [], logged = [], damage
   const hasIntegrity = Object.values(integrity).some((list) => list.length > 0);
   return {
     integrity: hasIntegrity ? integrity : undefined,
+    roster: unpackedRoster(commit),
     rows: rows.map(({ key, findableId, ...rest }) => ({
       ...rest,
       key: encodeUtf8(key),
@@ -89,6 +106,21 @@ function unpacked({ rows, heads, subtrees = [], signed = [], logged = [], damage
       from: from === undefined ? undefined : { log: from.log, latest: from.latest, bytes: from.bytes },
       to,
     })),
+  };
+}
+
+function unpackedRoster({ roster: { put, remove } = { put: [], remove: [] }, gossipIncarnation }: Commit) {
+  if (put.length === 0 && remove.length === 0 && gossipIncarnation === undefined) return undefined;
+  return {
+    incarnation: gossipIncarnation ?? 0,
+    put: put.map(({ nodeId: id, name, gossipAddress, rpcAddress, ...times }) => ({
+      ...times,
+      id: Uint8Array.fromHex(id),
+      name: encodeUtf8(name),
+      gossipAddress: encodeUtf8(gossipAddress),
+      rpcAddress: rpcAddress === undefined ? null : encodeUtf8(rpcAddress),
+    })),
+    remove: remove.map((id) => Uint8Array.fromHex(id)),
   };
 }
 
@@ -113,4 +145,12 @@ describe("packCommit() and unpackCommit()", () => {
       spare,
     );
   });
+
+  test.each(["", "00", "0".repeat(31), "g".repeat(32), "A".repeat(32), "0".repeat(34)])(
+    "take no node id like %p",
+    (id) => {
+      const roster = { put: [], remove: [id] };
+      expect(() => packCommit({ rows: [], heads: [], roster }, undefined, 0)).toThrow("32 hex digits");
+    },
+  );
 });

@@ -1,10 +1,10 @@
 /**
  * What the power-loss test records: sessions of commits to two contexts, with checkpoints between,
- * each commit marked once it is acknowledged. As a program: `<directory> <synchronous>`.
+ * each commit marked once it is acknowledged. The roster has one member, told by how many entries there are. As a program: `<directory> <synchronous>`.
  */
 import { openMarker } from "../support/power-loss/recorder.ts";
 import { openWriter } from "./open-writer.ts";
-import { sampleHead, sampleRows } from "./sample-rows.ts";
+import { sampleHead, sampleMember, sampleRows } from "./sample-rows.ts";
 
 export const commitsPerSession = 25;
 export const sessions = 3;
@@ -35,6 +35,8 @@ function run(directory: string, synchronous: "FULL" | "OFF"): void {
           from: before === 0 ? undefined : sampleHead(log, before),
           to: sampleHead(log, after),
         })),
+        roster: { put: [sampleMember(after)], remove: [sampleMember(before).nodeId] },
+        gossipIncarnation: after,
       });
       if (outcome.kind !== "committed") throw new Error(outcome.kind);
       mark(number);

@@ -7,7 +7,7 @@ import { SqliteReader } from "../../src/store/sqlite-reader.ts";
 import { RecordedDisk } from "../support/power-loss/recorded-disk.ts";
 import { canRecord, type DiskRecord, recordWrites } from "../support/power-loss/recorder.ts";
 import { commitsPerSession, contextIds, latestAfter, sessions } from "./power-loss-program.ts";
-import { sampleHead, sampleRow } from "./sample-rows.ts";
+import { sampleHead, sampleMember, sampleRow } from "./sample-rows.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 const timeoutMs = 60_000;
@@ -112,6 +112,9 @@ function problemWith(reader: SqliteReader, acknowledged: number): string | undef
     bytes: latest * listed.length * 16,
   };
   if (!Bun.deepEquals(reader.totals(), totals)) return "the totals are not of the same commit";
+  const roster = latest === 0 ? [] : [sampleMember(latest)];
+  if (!Bun.deepEquals(reader.roster(), roster)) return "the roster is not of the same commit";
+  if (reader.gossipIncarnation() !== latest) return "the incarnation is not of the same commit";
   for (const { head } of listed) {
     const rows = reader.read({
       log: head.log,

@@ -1,4 +1,4 @@
-import type { Commit, Head, NewRow, Store } from "../../src/ledger/ports.ts";
+import type { Commit, Head, NewRow, RosterMember, Store } from "../../src/ledger/ports.ts";
 
 /** Where the Worker's entry file is when tests run from source. */
 export const workerUrl = new URL("../../src/store/writer-worker.ts", import.meta.url);
@@ -38,6 +38,19 @@ export function sampleHead(log: number, latest: number): Head {
     appendedAtNs: 1_700_000_000_000_000_000n + BigInt(latest),
     bytes: latest * 16,
     createdAtNs: 1_700_000_000_000_000_000n,
+  };
+}
+
+/** Returns a member that is told by its number. */
+export function sampleMember(number: number, parts: Partial<RosterMember> = {}): RosterMember {
+  return {
+    nodeId: number.toString(16).padStart(32, "0"),
+    name: `node-${number}`,
+    gossipAddress: `127.0.0.${number % 256}:7946`,
+    rpcAddress: `127.0.0.${number % 256}:50051`,
+    firstSeenMs: 1_700_000_000_000 + number,
+    lastAliveMs: 1_700_000_100_000 + number,
+    ...parts,
   };
 }
 

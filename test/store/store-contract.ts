@@ -16,6 +16,7 @@ import {
   wholeLog,
 } from "./sample-rows.ts";
 import { testStoreIntegrity } from "./store-integrity-contract.ts";
+import { testStoreRoster } from "./store-roster-contract.ts";
 import { testStoreReads } from "./store-reads-contract.ts";
 
 /** Opens a store, hands it over and closes it again. */
@@ -25,6 +26,7 @@ export type WithStore = (use: (store: Store) => Promise<void>) => Promise<void>;
 export function testStoreContract(withStore: WithStore): void {
   testStoreReads(withStore);
   testStoreIntegrity(withStore);
+  testStoreRoster(withStore);
 
   describe("commit()", () => {
     test("makes rows and head readable as they were given", () =>

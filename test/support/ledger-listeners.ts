@@ -1,6 +1,8 @@
 import http2 from "node:http2";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import type { Log } from "../../src/core/log.ts";
+import type { Cluster } from "../../src/rpc/cluster.ts";
+import { aloneCluster } from "../../src/server/alone-cluster.ts";
 import type { CallCode, Metrics, Operation, Protocol } from "../../src/core/metrics.ts";
 import { startGrpcListener } from "../../src/rpc/grpc/listener.ts";
 import { startHttpListener } from "../../src/rpc/http/listener.ts";
@@ -28,11 +30,13 @@ export interface Listening extends LedgerWorld, AsyncDisposable {
   changed(): void;
 }
 
+const alone = aloneCluster(() => ({ name: "n-1", tags: {} }), 0);
+
 /** Starts both listeners over a new ledger; the same seed gives the same ids. */
 export async function startListeners(
-  options: { seed?: number; corsOrigins?: string[]; allowHost?: string[] } = {},
+  options: { seed?: number; corsOrigins?: string[]; allowHost?: string[]; cluster?: Cluster } = {},
 ): Promise<Listening> {
-  const { seed = 1, corsOrigins = [], allowHost = [] } = options;
+  const { seed = 1, corsOrigins = [], allowHost = [], cluster = alone } = options;
   const world = ledgerWorld({ random: seededRandom(seed) });
   const calls: Listening["calls"] = [];
   const watching: Listening["watching"] = new Map();
@@ -57,7 +61,8 @@ export async function startListeners(
   const budget = new BodyBudget();
   const shutdown = { draining: new AbortController().signal, over: new AbortController().signal };
   const { ledger } = world;
-  const handlers = counted(createRpcHandlers({ ledger, metrics, readiness, shutdown, budget }), general);
+  const parts = { ledger, cluster, metrics, readiness, shutdown, budget };
+  const handlers = counted(createRpcHandlers(parts), general);
   const host = "127.0.0.1";
   const isHostAllowed = hostCheck(host, allowHost);
   const common = {

@@ -5,6 +5,7 @@ import {
   type ListRange,
   type ReadRange,
   type RepeatedId,
+  type RosterMember,
   type SignedHead,
   type Store,
   type StoredEntry,
@@ -148,6 +149,16 @@ export class FaultyStore implements Store {
   async nodeId(): Promise<Uint8Array> {
     this.#checkRead();
     return this.#inner.nodeId();
+  }
+
+  async roster(): Promise<readonly RosterMember[]> {
+    this.#checkRead();
+    return this.#inner.roster();
+  }
+
+  async gossipIncarnation(): Promise<number> {
+    this.#checkRead();
+    return this.#inner.gossipIncarnation();
   }
 
   newLog(): number {

@@ -96,7 +96,7 @@ function readyz(readiness: Readiness, verbose: boolean): Response {
 
 function checkLine({ name, ok, degraded = false, detail }: Check): string {
   if (!ok) return `[-]${name} ${detail ?? "failed"}\n`;
-  return degraded ? `[!]${name} degraded: ${detail}\n` : `[+]${name} ok\n`;
+  return degraded ? `[!]${name} degraded: ${detail}\n` : `[+]${name} ${detail ?? "ok"}\n`;
 }
 
 function corsFor(origins: readonly string[]): ReturnType<typeof cors> {

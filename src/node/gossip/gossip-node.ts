@@ -1,0 +1,220 @@
+import type { Log } from "../../core/log.ts";
+import type { Member, MemberChange, MemberTags } from "../../core/member.ts";
+import { type PeerAddress, requirePeerAddress } from "../../core/peer-address.ts";
+import type { RosterMember } from "../../ledger/ports.ts";
+import type { Counters } from "../../swim/counters.ts";
+import type { Effect } from "../../swim/effect.ts";
+import type { Endpoint } from "../../swim/endpoint.ts";
+import type { MemberView } from "../../swim/member-view.ts";
+import type { SwimRandom } from "../../swim/random.ts";
+import { Swim } from "../../swim/swim.ts";
+import { type TimingProfile, timingProfiles } from "../../swim/timing.ts";
+import { formatEndpoint } from "./endpoint-text.ts";
+import type { GossipCounters } from "./gossip-counters.ts";
+import { GossipDriver } from "./gossip-driver.ts";
+import { formatIp } from "./ip-address.ts";
+import type { JoinOutcome } from "./joiner.ts";
+import type { KeyHolder } from "./key-holder.ts";
+import { KeyRounds } from "./key-rounds.ts";
+import { decodeMemberTags, encodeMemberTags } from "./member-tags.ts";
+import { nodeCipher } from "./node-cipher.ts";
+import { NoticeLog } from "./notice-log.ts";
+import { resolveEndpoints } from "./resolve.ts";
+import { SeedLog } from "./seed-log.ts";
+
+export interface GossipNodeOptions {
+  readonly gossip: PeerAddress;
+  readonly advertise: PeerAddress | undefined;
+  readonly name: string;
+  /** What it says about itself if others reach it at `host`. */
+  readonly tags: (host: string) => MemberTags;
+  readonly label: string;
+  readonly profile: TimingProfile;
+  readonly keys: KeyHolder;
+  readonly incarnation: number;
+  /** HOST[:PORT] of nodes to join, and to look for as long as they are no members. */
+  readonly seeds: readonly string[];
+  /** Members of an earlier life. */
+  readonly remembered: readonly RosterMember[];
+  readonly log: Log;
+  readonly onChange: (change: MemberChange) => void;
+  /** This node announces itself under a new incarnation. */
+  readonly onIncarnation: (incarnation: number) => void;
+}
+
+/** How long a good-bye may take. */
+const departMs = 5000;
+
+/** One life of this node in gossip: a {@link Swim} with its driver, keys and log. */
+export class GossipNode {
+  readonly keys: KeyRounds;
+  readonly #options: GossipNodeOptions;
+  readonly #swim: Swim;
+  readonly #driver: GossipDriver;
+  /** Since when members are in their state, in milliseconds of the Unix epoch. */
+  readonly #sinceMs: Map<string, number>;
+  readonly #startedMs = Date.now();
+
+  /** Binds and joins. Rejects with LedgerError if the address or what this node says about itself cannot be used. */
+  static async start(options: GossipNodeOptions): Promise<GossipNode> {
+    let swim: Swim | undefined;
+    const node: { made?: GossipNode } = {};
+    const notices = new NoticeLog(options.log, () => performance.now());
+    const seedLog = new SeedLog(options.log, () => performance.now());
+    const sinceMs = new Map(options.remembered.map(({ name, lastAliveMs }) => [name, lastAliveMs]));
+    const { streamTimeoutMs } = timingProfiles[options.profile];
+    const driver = await GossipDriver.start({
+      gossip: options.gossip,
+      advertise: options.advertise,
+      streamTimeoutMs,
+      createMachine: (endpoint) => (swim = makeSwim(options, endpoint)),
+      onMember: ({ change, member }) => {
+        sinceMs.set(member.name, Date.now());
+        options.onChange({ kind: change, member: toMember(member, Date.now()) });
+        if (change === "forgotten") sinceMs.delete(member.name);
+      },
+      onNotice: (notice) => {
+        notices.write(notice);
+        if (notice.kind === "refuted" && swim !== undefined) options.onIncarnation(swim.incarnation);
+      },
+      onUserMessage: (effect) => node.made?.receive(effect),
+      onSeedsTried: (outcomes) => seedLog.write(outcomes),
+    });
+    if (swim === undefined) throw new Error("a driver that has started made its machine");
+    node.made = new GossipNode(options, swim, driver, sinceMs);
+    await node.made.begin();
+    return node.made;
+  }
+
+  private constructor(
+    options: GossipNodeOptions,
+    swim: Swim,
+    driver: GossipDriver,
+    sinceMs: Map<string, number>,
+  ) {
+    this.#options = options;
+    this.#swim = swim;
+    this.#driver = driver;
+    this.#sinceMs = sinceMs;
+    this.keys = new KeyRounds({
+      selfName: options.name,
+      holder: options.keys,
+      members: () =>
+        this.members()
+          .filter(({ isSelf, state }) => !isSelf && (state === "alive" || state === "suspect"))
+          .map(({ name, tags }) => ({ name, isLedgerNode: tags.nodeId !== undefined })),
+      send: (to, bytes) => driver.command({ kind: "send-user", to, bytes }),
+      changed: () => driver.command({ kind: "keyring", keyring: options.keys.ring }),
+    });
+  }
+
+  /** Resolves if this life has ended by a mistake or a lost socket. */
+  get crashed(): Promise<Error> {
+    return this.#driver.crashed;
+  }
+
+  /** HOST:PORT that others are told. */
+  get address(): string {
+    return formatEndpoint(this.#driver.endpoint);
+  }
+
+  get boundPort(): number {
+    return this.#driver.bound.port;
+  }
+
+  get healthScore(): number {
+    return this.#swim.healthScore;
+  }
+
+  get counters(): Counters & GossipCounters {
+    return { ...this.#swim.counters, ...this.#driver.counters };
+  }
+
+  /** This node first, others by name. */
+  members(): Member[] {
+    const [self, ...others] = this.#swim.members();
+    others.sort((one, other) => (one.name < other.name ? -1 : 1));
+    return [...(self === undefined ? [] : [self]), ...others].map((view) =>
+      toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs),
+    );
+  }
+
+  join(addresses: readonly string[], signal: AbortSignal): Promise<readonly JoinOutcome[]> {
+    return this.#driver.join(addresses, signal);
+  }
+
+  /** Says good-bye and ends: others see this node left after `leave`, dead after `stop`. Never rejects. */
+  async depart(kind: "leave" | "stop"): Promise<void> {
+    await this.#driver.depart(kind, departMs);
+    await this.#driver.stop();
+  }
+
+  /** Ends without a good-bye. Never rejects. */
+  stop(): Promise<void> {
+    return this.#driver.stop();
+  }
+
+  /** Throws LedgerError MEMBER_NOT_FOUND, MEMBER_NOT_DEAD. */
+  forget(name: string): void {
+    this.#driver.command({ kind: "forget", name });
+  }
+
+  receive({ bytes, reliable }: Extract<Effect, { kind: "user-message" }>): void {
+    // Keys travel sealed and over streams only.
+    if (reliable) this.keys.receive(bytes);
+  }
+
+  async begin(): Promise<void> {
+    const { seeds, remembered, name } = this.#options;
+    const others = remembered.filter((member) => member.name !== name);
+    for (const member of others) {
+      const endpoint = await endpointOfRoster(member.gossipAddress);
+      const { nodeId, rpcAddress } = member;
+      const meta = encodeMemberTags({ nodeId, ...(rpcAddress === undefined ? {} : { rpcAddress }) });
+      if (endpoint !== undefined)
+        this.#driver.command({ kind: "remember", name: member.name, endpoint, meta });
+    }
+    const all = [...seeds, ...others.map(({ gossipAddress }) => gossipAddress)];
+    this.#driver.setSeeds([...new Set(all)]);
+  }
+}
+
+function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
+  const { name, tags, label, profile, keys, incarnation } = options;
+  return new Swim({
+    name,
+    endpoint,
+    meta: encodeMemberTags(tags(formatIp(endpoint.address))),
+    incarnation,
+    timing: timingProfiles[profile],
+    label,
+    keyring: keys.ring,
+    cipher: nodeCipher,
+    random: systemRandom,
+    isSameNode: (knownMeta, meta) => {
+      const { nodeId } = decodeMemberTags(knownMeta);
+      return nodeId !== undefined && nodeId === decodeMemberTags(meta).nodeId;
+    },
+  });
+}
+
+const systemRandom: SwimRandom = {
+  below: (bound) => Math.floor(Math.random() * bound),
+  fill: (target) => void crypto.getRandomValues(target as Uint8Array<ArrayBuffer>),
+};
+
+function toMember(view: MemberView, stateSinceMs: number): Member {
+  const { name, endpoint, meta, incarnation, state, isSelf } = view;
+  const gossipAddress = formatEndpoint(endpoint);
+  return { name, gossipAddress, state, incarnation, stateSinceMs, isSelf, tags: decodeMemberTags(meta) };
+}
+
+/** The roster has addresses only, so nothing is looked up. */
+async function endpointOfRoster(gossipAddress: string): Promise<Endpoint | undefined> {
+  try {
+    const [endpoint] = await resolveEndpoints(requirePeerAddress(gossipAddress));
+    return endpoint;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,85 @@
+import { ConfigError, formatHostPort, type HostPort, type ServerConfig } from "../config.ts";
+import { asError } from "../core/as-error.ts";
+import type { MemberTags } from "../core/member.ts";
+import { KeyHolder } from "../node/gossip/key-holder.ts";
+import type { Cluster } from "../rpc/cluster.ts";
+import type { RunningChild } from "../supervisor/spec.ts";
+import { aloneCluster, type AloneNode } from "./alone-cluster.ts";
+import { GossipCluster, type GossipClusterOptions } from "./gossip-cluster.ts";
+import type { NodeIdentity } from "./node-signer.ts";
+
+export interface MembershipOptions extends Pick<
+  GossipClusterOptions,
+  "ledger" | "clock" | "log" | "onChange"
+> {
+  readonly config: ServerConfig;
+  readonly version: string;
+  /** Known once the storage was opened. */
+  readonly identity: () => NodeIdentity & { readonly logName: string };
+  /** Where the listeners are, once they listen. */
+  readonly ports: () => { readonly grpc: number; readonly http: number };
+}
+
+export interface Membership {
+  readonly cluster: Cluster;
+  /** Begins to gossip; undefined if this node does not. `isStopping` tells, when it ends, if the whole server does. */
+  readonly start: ((isStopping: () => boolean) => Promise<RunningChild>) | undefined;
+}
+
+/** The versions of the protocol between nodes that this one speaks. */
+const nodeProtocol = { protocolMin: 1, protocolMax: 1 } as const;
+
+/** Returns this node's part in a cluster. Throws ConfigError if the file of gossip keys cannot be used. */
+export function createMembership(options: MembershipOptions): Membership {
+  const { config, clock } = options;
+  const self = (): { name: string; nodeId: string; tags: (host: string) => MemberTags } => {
+    const { nodeName: name, nodeId } = options.identity();
+    return { name, nodeId, tags: (host) => tagsOf(options, host) };
+  };
+  if (config.gossip === undefined) {
+    const describe = (): AloneNode => ({ name: self().name, tags: self().tags("") });
+    const cluster = aloneCluster(describe, Number(clock.nowNs() / 1_000_000n));
+    return { cluster, start: undefined };
+  }
+  const { ledger, log, onChange } = options;
+  const cluster = new GossipCluster({
+    gossip: config.gossip,
+    advertise: config.gossipAdvertise,
+    label: config.gossipLabel,
+    profile: config.gossipTiming,
+    keys: openKeys(config.gossipKeyFile),
+    seeds: config.join,
+    ...{ ledger, self, clock, log, onChange },
+  });
+  return { cluster, start: (isStopping) => cluster.start(isStopping) };
+}
+
+function tagsOf({ config, version, identity, ports }: MembershipOptions, host: string): MemberTags {
+  const { nodeId, logName } = identity();
+  const { grpc, http } = ports();
+  return {
+    nodeId,
+    rpcAddress: reachable({ ...config.grpc, port: grpc }, host),
+    httpAddress: reachable({ ...config.http, port: http }, host),
+    version,
+    logName,
+    ...nodeProtocol,
+  };
+}
+
+/** A listener on every address is reached where gossip is. */
+function reachable({ host, port }: HostPort, gossipHost: string): string {
+  const isWildcard = host === "0.0.0.0" || host === "::";
+  return formatHostPort({ host: isWildcard && gossipHost !== "" ? gossipHost : host, port });
+}
+
+function openKeys(file: string | undefined): KeyHolder {
+  try {
+    return KeyHolder.open(file);
+  } catch (error) {
+    const { message } = asError(error);
+    const remedy = 'make one with "converge-ledger keygen --gossip -o FILE"';
+    const problem = { field: "gossipKeyFile", source: "--gossip-key-file", remedy };
+    throw new ConfigError([{ ...problem, value: file ?? "", message: `--gossip-key-file: ${message}` }]);
+  }
+}
