@@ -98,7 +98,7 @@ export class Exchanges {
 
   #exchange(to: Endpoint, join: boolean, ended?: (error: string | undefined, members: number) => void): void {
     const { streamTimeoutMs } = this.#node.options.timing;
-    this.#streams.open(to, this.#encode(join, undefined), streamTimeoutMs, (outcome) => {
+    this.#streams.open(to, this.#encode(join, this.#versions.range()), streamTimeoutMs, (outcome) => {
       const error = this.#mergeAnswer(to, outcome);
       const members = error === undefined ? statesOf(outcome).length : 0;
       ended?.(error, members);
@@ -149,17 +149,16 @@ export class Exchanges {
     else this.#rumours.suspect({ kind: "suspect", node, incarnation, from: this.#node.self.name });
   }
 
-  /** Returns what a newcomer needs all versions to lie within; undefined if it brings nothing new. */
-  #rangeWith(states: readonly NodeState[]): VersionRange | undefined {
+  /** Returns what all versions must lie within for members and newcomers. */
+  #rangeWith(states: readonly NodeState[]): VersionRange {
     const strangers = states.filter(
       ({ state, versions }) => state === nodeStates.alive && !isFlexible(versions),
     );
-    if (strangers.length === 0) return undefined;
     return strangers.map(({ versions }) => versions).reduce(narrow, this.#versions.range());
   }
 
-  /** Members that will move to the versions of `range` once they hear of them are shown as if they had. */
-  #encode(join: boolean, range: VersionRange | undefined): Uint8Array {
+  /** Members that move to the versions of `range` once they hear of them, dead ones too, are shown as if they had. */
+  #encode(join: boolean, range: VersionRange): Uint8Array {
     const { self, table } = this.#node;
     const { prefix, incarnation } = self;
     const states: WireState[] = [{ prefix, incarnation, state: nodeStates.alive }];
@@ -174,9 +173,9 @@ export class Exchanges {
     return encodePushPull({ join, userState: nothing }, states, states.length);
   }
 
-  #prefixOf(slot: number, range: VersionRange | undefined): Uint8Array {
+  #prefixOf(slot: number, range: VersionRange): Uint8Array {
     const { prefix, name, endpoint, meta, versions } = this.#node.table.profileOf(slot);
-    if (range === undefined || !isFlexible(versions)) return prefix;
+    if (!isFlexible(versions)) return prefix;
     const wanted = delegateWithin(range, versions[5] ?? 0);
     if (wanted === versions[5]) return prefix;
     return nodeStatePrefix({ name, ...endpoint, meta, versions: ownVersions(wanted) });

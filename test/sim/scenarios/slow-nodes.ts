@@ -3,8 +3,15 @@ import type { Cluster } from "../harness/cluster.ts";
 import { SeededRandom } from "../harness/seeded-random.ts";
 
 const stallMsMin = 500;
-const stallMsMax = 5000;
 const pauseMsMax = 5000;
+
+export interface Slowness {
+  readonly seed: number;
+  readonly seconds: number;
+  /** Of the nodes that are slow. */
+  readonly part: number;
+  readonly stallMsMax: number;
+}
 
 /**
  * Makes a part of the nodes slow, which stall again and again, and returns how many healthy ones somebody takes for
@@ -12,7 +19,7 @@ const pauseMsMax = 5000;
  */
 export function slowNodes(
   cluster: Cluster,
-  { seed, seconds, part }: { seed: number; seconds: number; part: number },
+  { seed, seconds, part, stallMsMax }: Slowness,
 ): { readonly falseDeaths: number; readonly falseSuspects: number } {
   const { simulation } = cluster;
   const random = new SeededRandom(seed, 77);
