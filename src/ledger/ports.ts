@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Epoch } from "../core/epoch.ts";
 import type { ZstdDecoder } from "../core/zstd.ts";
 
 /** The durable state of one context: its last entry, and what the next append needs. */
@@ -45,6 +46,65 @@ export interface HeadChange {
   /** The head the change is based on; undefined if the context did not exist. */
   readonly from: Head | undefined;
   readonly to: Head;
+}
+
+/** What this node has promised and accepted of one context that it keeps, or may be asked to keep, with others. */
+export interface Replica {
+  readonly contextId: string;
+  /** The node ids of those that keep it, best first. */
+  readonly holders: readonly string[];
+  /** Nothing below is listened to. */
+  readonly promised: Epoch;
+  /** Whose history the log is. */
+  readonly accepted: Epoch;
+  /** Entries up to here are committed; at most the head's latest. */
+  readonly committed: number;
+  /** This node is no holder any more and will delete its copy: it promises and appends nothing. */
+  readonly leaving: boolean;
+  /** What anti-entropy has of the context: 32 bytes, or none while that is not known. */
+  readonly digestItem: Uint8Array | undefined;
+}
+
+/**
+ * Takes the newest entries out of a context, because another history stands. They keep their bytes and sequences under
+ * the log number `archive`, which no head names and nothing discards.
+ */
+export interface Truncation {
+  readonly contextId: string;
+  /** The head this is based on. */
+  readonly from: Head;
+  /** The head after it, with a smaller `latest` and the same log; undefined if nothing is left. */
+  readonly to: Head | undefined;
+  /** A log number of its own. */
+  readonly archive: number;
+  /** Whose history the entries were. */
+  readonly accepted: Epoch;
+  readonly archivedAtNs: bigint;
+}
+
+/** Entries that were taken out of a context, until all of them are in its history again. */
+export interface Archive {
+  readonly contextId: string;
+  /** Where `Store.read` finds them. */
+  readonly log: number;
+  /** Sequences `first` to `last`. */
+  readonly first: number;
+  readonly last: number;
+  readonly accepted: Epoch;
+  readonly archivedAtNs: bigint;
+}
+
+/** Two histories of one context that were found to differ, and what became of that. */
+export interface ForkRecord {
+  readonly contextId: string;
+  /** Entries up to this one are in both. */
+  readonly after: number;
+  /** Content hashes, packed, of the entries that lost their place, from sequence `after` + 1 on. */
+  readonly hashes: Uint8Array;
+  /** Whose history stands. */
+  readonly winner: Epoch;
+  readonly loser: Epoch;
+  readonly foundAtNs: bigint;
 }
 
 /**
@@ -116,6 +176,16 @@ export interface Commit {
   readonly roster?: RosterChange;
   /** Kept if it is above the one that is stored. */
   readonly gossipIncarnation?: number;
+  /** Each takes the place of the one its context had. */
+  readonly replicas?: readonly Replica[];
+  /** They go first: a head change of the same context is based on what they leave. */
+  readonly truncations?: readonly Truncation[];
+  /** Contexts whose entries, head, replica and signed head go, and are discarded in the background. Archives stay. */
+  readonly drops?: readonly { readonly contextId: string; readonly from: Head | undefined }[];
+  /** Log numbers of archives that nobody needs any more; their rows are discarded in the background. */
+  readonly settled?: readonly number[];
+  /** Each takes the place of the one with its context, `after` and `loser`. */
+  readonly forks?: readonly ForkRecord[];
 }
 
 export type CommitOutcome =
@@ -214,6 +284,13 @@ export interface Store {
   roster(): Promise<readonly RosterMember[]>;
   /** Returns a number that no incarnation this node ever announced is above; 0 if it never announced one. */
   gossipIncarnation(): Promise<number>;
+  replica(contextId: string): Promise<Replica | undefined>;
+  /** Returns at most `limit` replicas in the byte order of their context ids, after `startAfter` (exclusive). */
+  replicas(startAfter: string, limit: number): Promise<readonly Replica[]>;
+  /** Returns the archives of one context, or of all if none is named, oldest first, at most `limit`. */
+  archives(contextId: string | undefined, limit: number): Promise<readonly Archive[]>;
+  /** Returns the forks of one context, or of all if none is named, oldest first, at most `limit`. */
+  forks(contextId: string | undefined, limit: number): Promise<readonly ForkRecord[]>;
   /** Returns a log number that no row has used and no other call returns. */
   newLog(): number;
   commit(commit: Commit): Promise<CommitOutcome>;

@@ -1,0 +1,24 @@
+/** How many holders must have an entry before it is acknowledged: the setting of a cluster. */
+export type WriteCopies = "1" | "majority" | "all";
+
+export const writeCopiesValues: readonly WriteCopies[] = ["1", "majority", "all"];
+
+/** Returns how many of `holders` holders that is. Never fewer because some are dead. */
+export function copiesRequired(writeCopies: WriteCopies, holders: number): number {
+  switch (writeCopies) {
+    case "1":
+      return 1;
+    case "majority":
+      return Math.floor(holders / 2) + 1;
+    case "all":
+      return holders;
+  }
+}
+
+/**
+ * Returns how many of `holders` holders must promise before a new writer may begin: any so many have one among them that
+ * has every committed entry.
+ */
+export function promisesRequired(writeCopies: WriteCopies, holders: number): number {
+  return holders - copiesRequired(writeCopies, holders) + 1;
+}
