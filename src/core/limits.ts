@@ -172,6 +172,27 @@ export const limits = {
   /** Messages that wait for their turn in gossip. */
   gossipQueueMax: 32_768,
   gossipKeysMax: 16,
+  /** Entries of one page that is read for another node. */
+  replicaPageEntries: 8192,
+  replicaPageBytes: 1 * MiB,
+  /** Rows of one context that its home keeps for others to fetch. */
+  leadBufferBytesMax: 8 * MiB,
+  /** Rows of one replication message, unless those of one moment are more. */
+  replicateBytesMax: 1 * MiB,
+  /** Contexts in one replication message. */
+  replicateItemsMax: 512,
+  /** Replication messages to one node that are not answered. */
+  replicateInFlightMax: 4,
+  /** Histories that one node makes another adopt at the same time. */
+  adoptionsMax: 4,
+  /** Contexts that replication keeps in memory, beside those in use. */
+  replicasCachedMax: 16_384,
+  /** Where contexts are that this node does not keep, as far as it remembers. */
+  locationsCachedMax: 65_536,
+  /** Entries of a fork that its record names. */
+  forkHashesMax: 4096,
+  /** Archives of one context that are looked at together. */
+  archivesListedMax: 256,
   /** Of HOST:PORT: names of hosts have at most 253 characters. */
   peerAddressLengthMax: 261,
   /** Places of one Join. */

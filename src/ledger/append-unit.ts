@@ -85,6 +85,16 @@ export class AppendUnit implements Unit {
     return this.#after;
   }
 
+  /** Retries wait for the entry they are answered with. */
+  answeredAt(): number {
+    let through = this.#after?.latest ?? 0;
+    for (const slot of this.#slots ?? []) {
+      if (slot.kind === "stored") through = Math.max(through, slot.appended.sequence);
+      else if (slot.kind === "pending") through = Math.max(through, slot.reservation.entry.sequence);
+    }
+    return through;
+  }
+
   committed(): void {
     this.#release();
     if (this.#slots === undefined) {

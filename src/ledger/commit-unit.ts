@@ -23,7 +23,12 @@ export interface Unit {
   headAfter(): Head | undefined;
   /** What else to write; called once the unit is in a batch. */
   extras?(): CommitExtras;
-  /** Called once when everything is on disk, after `state.head` has moved. */
+  /**
+   * The sequence that must be committed before the unit is answered, for contexts that other nodes keep too; undefined if
+   * this node's disk is enough.
+   */
+  answeredAt?(): number | undefined;
+  /** Called once when everything is on disk, after `state.head` has moved; for shared contexts, on enough disks. */
   committed(): void;
   /** Called once if nothing was written, or nobody knows. */
   failed(error: LedgerError): void;
@@ -56,7 +61,7 @@ export function gather(batch: readonly Unit[]): { commit: Commit; changes: Chang
     }
   }
   const heads: HeadChange[] = [];
-  for (const [state, { to }] of changes) heads.push({ contextId: state.id, from: state.head, to });
+  for (const [state, { to }] of changes) heads.push({ contextId: state.id, from: state.local, to });
   return { commit: { rows, heads, ...extras }, changes };
 }
 

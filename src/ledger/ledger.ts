@@ -43,6 +43,7 @@ import {
 } from "./ports.ts";
 import { createProofs, type Proofs } from "./proofs.ts";
 import { type GetInput, type GetResult, Reader } from "./reader.ts";
+import { Replicas } from "./replicas.ts";
 import { Roster } from "./roster.ts";
 import { Scrubber, type ScrubReading } from "./scrubber.ts";
 import { checkCopies, checkHeartbeat, checkListLimit } from "./request-checks.ts";
@@ -102,6 +103,8 @@ export class Ledger {
   readonly roster: Roster;
   /** What this node calls its newest state in gossip. */
   readonly incarnation: GossipIncarnation;
+  /** The contexts of this node as replication sees them. */
+  readonly replicas: Replicas;
   readonly #store: Store;
   readonly #contexts: ContextTable;
   readonly #committer: Committer;
@@ -121,7 +124,7 @@ export class Ledger {
     const origin: Origin = { clock, hasher, ids: new IdSource(parts.random), newLog: () => store.newLog() };
     this.#store = store;
     this.#hasher = hasher;
-    this.#contexts = new ContextTable(store);
+    this.#contexts = new ContextTable(store, (state, replica) => void this.replicas.share(state, replica));
     this.#waits = new SequenceWaits(clock);
     this.#watches = new WatchRegistry({ clock, read: (state, range) => this.#reader.page(state, range) });
     this.#committer = new Committer({
@@ -129,10 +132,7 @@ export class Ledger {
       clock,
       hasher,
       observer: {
-        advanced: (state, rows) => {
-          this.#waits.advanced(state);
-          this.#watches.advanced(state, rows);
-        },
+        advanced: (state, rows) => this.#advanced(state, rows),
         measured: (commit) => observer.commit(commit),
       },
     });
@@ -154,6 +154,10 @@ export class Ledger {
     this.#loader = new Loader({ ...shared, zstd, inflate });
     const verification = new Verification({ ...shared, damage });
     this.#proofs = createProofs({ ...shared, signer, verification });
+    this.replicas = new Replicas({
+      ...{ ...shared, damage, trees: () => this.#proofs.trees },
+      visible: (state, rows) => this.#advanced(state, rows),
+    });
     const scrubberParts = {
       store,
       clock,
@@ -367,6 +371,12 @@ export class Ledger {
     } finally {
       state.pins -= 1;
     }
+  }
+
+  /** There is more to see of a context: `rows`, or something else if there are none. */
+  #advanced(state: ContextState, rows: readonly StoredEntry[]): void {
+    this.#waits.advanced(state);
+    this.#watches.advanced(state, rows);
   }
 
   async #load(contextId: string): ReturnType<ContextTable["load"]> {
