@@ -134,9 +134,11 @@ async function cut(
   const fork = wasCommitted
     ? await forkRecord(parts, state, { contextId, common, winner: epoch }, replica)
     : undefined;
-  parts.log[fork === undefined ? "info" : "warn"]("entries lost their place to another history", {
-    ...{ context: contextId, after: common, entries: latest - common, fork: fork !== undefined },
-  });
+  parts.log.debug("entries lost their place to another history", { context: contextId, after: common });
+  if (fork !== undefined)
+    parts.log.warn("a fork was settled: acknowledged entries lost their place and follow as new ones", {
+      entries: latest - common,
+    });
   await parts.replicas.truncate(state, common, { replica: shorter, fork });
 }
 

@@ -163,7 +163,7 @@ export class PeerPipe {
       }
     } catch (error) {
       failed = true;
-      this.#parts.log.info("a follower did not take a history", {
+      this.#parts.log.debug("a follower did not take a history", {
         ...{ node: this.#parts.view.nameOf(this.#nodeId), context: request.contextId },
         error: asError(error).message,
       });

@@ -130,7 +130,7 @@ export class Replication {
           return await replica.replicate(item);
         } catch (error) {
           if (!(error instanceof LedgerError)) throw error;
-          this.#parts.log.warn("rows of another node were not stored", {
+          this.#parts.log.debug("rows of another node were not stored", {
             ...{ context: item.contextId, error: error.message },
           });
           return { kind: "busy" };
