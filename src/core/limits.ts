@@ -183,6 +183,8 @@ export const limits = {
   replicateItemsMax: 512,
   /** Replication messages to one node that are not answered. */
   replicateInFlightMax: 4,
+  /** Entries of one offer to put back what lost its place, unless one is larger. */
+  offerBytesMax: 1 * MiB,
   /** Histories that one node makes another adopt at the same time. */
   adoptionsMax: 4,
   /** Contexts that replication keeps in memory, beside those in use. */

@@ -106,9 +106,12 @@ export class Replicas {
     this.share(state, replica).replica = replica;
   }
 
-  /** Begins to add many rows, which nobody sees before {@link StagedRowsOf.publish}. */
+  /** Begins to add many rows, which nobody sees before {@link StagedExtension.publish}. */
   stage(state: ContextState): StagedExtension {
-    return new StagedExtension(this.#parts, state, (base, rows) => this.#checked(state, base, rows));
+    return new StagedExtension(this.#parts, state, {
+      check: (base, rows) => this.#checked(state, base, rows),
+      share: (replica) => this.share(state, replica),
+    });
   }
 
   /**
@@ -309,32 +312,30 @@ export class Replicas {
   }
 }
 
+interface ExtensionUses {
+  readonly check: (
+    base: Head | undefined,
+    rows: readonly IncomingRow[],
+  ) => { entries: Omit<NewRow, "log">[]; to: Head };
+  readonly share: (replica: Replica) => SharedContext;
+}
+
 /** Rows on their way into a context, in any number; seen together or not at all. */
 export class StagedExtension {
   readonly #parts: ReplicasParts;
   readonly #state: ContextState;
   readonly #base: Head | undefined;
-  readonly #check: (
-    base: Head | undefined,
-    rows: readonly IncomingRow[],
-  ) => { entries: Omit<NewRow, "log">[]; to: Head };
+  readonly #uses: ExtensionUses;
   readonly #staging: Staging;
   #to: Head | undefined;
   #frontier: Frontier | undefined;
 
-  constructor(
-    parts: ReplicasParts,
-    state: ContextState,
-    check: (
-      base: Head | undefined,
-      rows: readonly IncomingRow[],
-    ) => { entries: Omit<NewRow, "log">[]; to: Head },
-  ) {
+  constructor(parts: ReplicasParts, state: ContextState, uses: ExtensionUses) {
     this.#parts = parts;
     this.#state = state;
     this.#base = state.local;
     this.#to = state.local;
-    this.#check = check;
+    this.#uses = uses;
     this.#staging = new Staging(parts, state.local?.log);
   }
 
@@ -343,7 +344,7 @@ export class StagedExtension {
     this.#frontier ??= await this.#parts
       .trees()
       .frontier({ log: this.#base?.log ?? 0, size: this.#base?.latest ?? 0 });
-    const { entries, to } = this.#check(this.#to, rows);
+    const { entries, to } = this.#uses.check(this.#to, rows);
     this.#to = { ...to, log: this.#staging.log };
     const leaves = new Uint8Array(32 * rows.length);
     for (const [index, { contentHash }] of rows.entries()) leaves.set(contentHash, 32 * index);
@@ -360,6 +361,7 @@ export class StagedExtension {
   async publish(replica: Replica): Promise<void> {
     const to = this.#to;
     if (to === undefined || to.latest === (this.#base?.latest ?? 0)) return;
+    const shared = this.#uses.share(replica);
     try {
       await this.#staging.flush();
       await new Promise<void>((resolve, reject) => {
@@ -372,6 +374,7 @@ export class StagedExtension {
       throw fromStoreError(error);
     }
     this.#staging.published(undefined);
+    shared.replica = replica;
   }
 
   /** Forgets what was added, unless it was published. */

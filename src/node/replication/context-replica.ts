@@ -34,6 +34,12 @@ import { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
 
+export interface ContextUses {
+  readonly pipeTo: (nodeId: string) => PeerPipe;
+  /** Entries of this node have lost their place. */
+  readonly archived: () => void;
+}
+
 /**
  * One context on this node, as holder and, if it comes to that, as home. What is decided about epochs and rows is in
  * `sync/`; here it is carried out, one step at a time.
@@ -43,7 +49,7 @@ export class ContextReplica implements PipedContext {
   readonly state: ContextState;
   readonly #parts: ReplicationParts;
   readonly #timing: ReplicationTiming;
-  readonly #pipeTo: (nodeId: string) => PeerPipe;
+  readonly #uses: ContextUses;
   readonly #turns = new Turns();
   readonly #adoptions = new Turns();
   #lead: Lead | undefined;
@@ -58,12 +64,12 @@ export class ContextReplica implements PipedContext {
   #isStalled = false;
   #progressMs = 0;
 
-  constructor(parts: ReplicationParts, state: ContextState, pipeTo: (nodeId: string) => PeerPipe) {
+  constructor(parts: ReplicationParts, state: ContextState, uses: ContextUses) {
     this.contextId = state.id;
     this.state = state;
     this.#parts = parts;
     this.#timing = parts.timing ?? replicationTiming;
-    this.#pipeTo = pipeTo;
+    this.#uses = uses;
   }
 
   get lead(): Lead | undefined {
@@ -288,7 +294,7 @@ export class ContextReplica implements PipedContext {
     const { shared } = this.state;
     if (shared !== undefined) shared.isWritable = true;
     this.#publish(lead);
-    for (const nodeId of lead.followers()) this.#pipeTo(nodeId).wake(this, true);
+    for (const nodeId of lead.followers()) this.#uses.pipeTo(nodeId).wake(this, true);
   }
 
   #advance(lead: Lead, rows: readonly StoredEntry[] | undefined): void {
@@ -296,7 +302,7 @@ export class ContextReplica implements PipedContext {
     if (tip === undefined || tip.frontier.size < lead.latest) return;
     lead.advanced({ latest: tip.frontier.size, root: tip.root }, rows);
     this.#publish(lead);
-    for (const nodeId of lead.followers()) this.#pipeTo(nodeId).wake(this, false);
+    for (const nodeId of lead.followers()) this.#uses.pipeTo(nodeId).wake(this, false);
   }
 
   /** Lets be seen what is committed, and tells followers. */
@@ -318,7 +324,7 @@ export class ContextReplica implements PipedContext {
 
   #tellMark(): void {
     this.#cancelMark = undefined;
-    for (const nodeId of this.#lead?.followers() ?? []) this.#pipeTo(nodeId).wake(this, true);
+    for (const nodeId of this.#lead?.followers() ?? []) this.#uses.pipeTo(nodeId).wake(this, true);
   }
 
   #armStall(): () => void {
@@ -374,6 +380,7 @@ export class ContextReplica implements PipedContext {
         ),
       current: () => this.state.shared?.replica ?? this.#asReplica(this.terms),
       position: () => this.position(),
+      archived: this.#uses.archived,
     };
     await this.#adoptions.run(() => adopt(this.#parts, this.#turns, this.state, adoption));
   }

@@ -7,12 +7,14 @@ import type {
   AdoptRequest,
   Holding,
   NodesRequest,
+  OfferRequest,
   PeerCalls,
   ReplicateItem,
   ReplicateResult,
   RowsRequest,
 } from "../../sync/peer-messages.ts";
 import { homeOf } from "../../sync/view.ts";
+import { ArchiveKeeper, type ArchiveKeeperParts } from "./archive-keeper.ts";
 import { ContextReplica } from "./context-replica.ts";
 import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
@@ -33,17 +35,25 @@ export class Replication {
   readonly #opening = new Map<string, Promise<ContextReplica>>();
   readonly #pipes = new Map<string, PeerPipe>();
   readonly #locations: Locations;
+  readonly #archives: ArchiveKeeper;
   readonly #unsubscribe: () => void;
   #isStopped = false;
 
-  constructor(parts: ReplicationParts) {
+  constructor(parts: ReplicationParts & Pick<ArchiveKeeperParts, "appendMoved">) {
     this.#parts = parts;
+    this.#archives = new ArchiveKeeper({
+      ...parts,
+      open: (contextId) => this.open(contextId),
+      lead: (contextId) => this.lead(contextId),
+    });
     this.#timing = parts.timing ?? replicationTiming;
     this.#locations = new Locations(parts, this.#timing.askMs);
     parts.replicas.observe({ stored: (state, rows) => this.#stored(state, rows) });
     this.#unsubscribe = parts.view.onChange(() => {
       for (const [nodeId, pipe] of this.#pipes) if (parts.view.isAlive(nodeId)) pipe.revive();
+      this.#archives.wake();
     });
+    this.#archives.wake();
   }
 
   /** True if this node may give an entry of the context its place at once. Costs a look-up. */
@@ -166,9 +176,14 @@ export class Replication {
     return { rows: await this.#parts.replicas.rows(state, { ...range, bytesMax }) };
   }
 
+  async offer(request: OfferRequest): Promise<{ settled: boolean }> {
+    return { settled: await this.#archives.offered(request) };
+  }
+
   /** Ends everything that was begun. */
   stop(): void {
     this.#isStopped = true;
+    this.#archives.stop();
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
     for (const context of this.#contexts.values()) {
@@ -190,7 +205,10 @@ export class Replication {
 
   async #read(contextId: string): Promise<ContextReplica> {
     const state = await this.#parts.replicas.acquire(contextId);
-    const replica = new ContextReplica(this.#parts, state, (nodeId) => this.#pipeTo(nodeId));
+    const replica = new ContextReplica(this.#parts, state, {
+      pipeTo: (nodeId) => this.#pipeTo(nodeId),
+      archived: () => this.#archives.wake(),
+    });
     if (this.#isStopped) this.#parts.replicas.release(state);
     else {
       this.#contexts.set(contextId, replica);

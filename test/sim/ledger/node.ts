@@ -89,6 +89,7 @@ export class SimulatedNode {
       ...{ replicas: ledger.replicas, clock, hasher, rules, log: silent, view: this.#view() },
       peers: network.of(this.nodeId, isAlive),
       random: () => random.fraction(),
+      appendMoved: (contextId, lost) => ledger.appendMoved(contextId, lost),
     });
     this.#ledger = ledger;
     this.#replication = replication;
@@ -155,6 +156,8 @@ export class SimulatedNode {
           return await replication.rows(any);
         case "holding":
           return await replication.holding((any as { contextId: string }).contextId);
+        case "offer":
+          return await replication.offer(any);
         case "forward": {
           const { body } = request as { body: Uint8Array };
           const { hops, payload, ...wish } = JSON.parse(new TextDecoder().decode(body)) as Omit<
