@@ -27,6 +27,11 @@ export interface IncomingRow {
   readonly wire: Uint8Array;
 }
 
+export interface ReplicasObserver extends SharedContextObserver {
+  /** What is stored of a context is about to become something else; `before` is undefined if there was nothing. */
+  replacing(contextId: string, before: Replica | undefined): void;
+}
+
 export interface ReplicasParts {
   readonly store: Store;
   readonly contexts: ContextTable;
@@ -44,14 +49,14 @@ export interface ReplicasParts {
  */
 export class Replicas {
   readonly #parts: ReplicasParts;
-  #observer: SharedContextObserver = { stored: () => {} };
+  #observer: ReplicasObserver = { stored: () => {}, replacing: () => {} };
 
   constructor(parts: ReplicasParts) {
     this.#parts = parts;
   }
 
   /** Learns what is stored of shared contexts from now on. */
-  observe(observer: SharedContextObserver): void {
+  observe(observer: ReplicasObserver): void {
     this.#observer = observer;
   }
 
@@ -83,6 +88,7 @@ export class Replicas {
 
   /** Writes what this node has promised and accepted; it counts from when that is on disk. */
   async save(state: ContextState, replica: Replica): Promise<void> {
+    this.#replacing(state, replica);
     await this.#unit(state, { replicas: [replica] }, () => {
       this.share(state, replica).replica = replica;
     });
@@ -97,6 +103,7 @@ export class Replicas {
     const { entries, to, bytes } = this.#checked(state, base, rows);
     const log = to.log;
     const newRows: NewRow[] = entries.map((entry) => ({ ...entry, log }));
+    this.#replacing(state, replica);
     this.share(state, replica);
     await new Promise<void>((resolve, reject) => {
       this.#parts.committer.enqueue(
@@ -110,7 +117,10 @@ export class Replicas {
   stage(state: ContextState): StagedExtension {
     return new StagedExtension(this.#parts, state, {
       check: (base, rows) => this.#checked(state, base, rows),
-      share: (replica) => this.share(state, replica),
+      share: (replica) => {
+        this.#replacing(state, replica);
+        return this.share(state, replica);
+      },
     });
   }
 
