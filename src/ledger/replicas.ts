@@ -143,6 +143,7 @@ export class Replicas {
       ...{ contextId: state.id, from, to, archive: store.newLog() },
       ...{ accepted: replica.accepted, archivedAtNs: clock.nowNs() },
     };
+    this.#replacing(state, replica);
     const extras = {
       truncations: [truncation],
       replicas: [replica],
@@ -162,6 +163,7 @@ export class Replicas {
   /** Deletes this node's copy of a context; archives stay. Nothing of the context may be queued. */
   async drop(state: ContextState): Promise<void> {
     const from = state.local;
+    this.#replacing(state, undefined);
     await this.#unit(state, { drops: [{ contextId: state.id, from }] }, () => {
       state.local = undefined;
       state.planned = undefined;
@@ -230,6 +232,11 @@ export class Replicas {
   async settleArchives(archives: readonly Archive[]): Promise<void> {
     await commitExtras(this.#parts.committer, { settled: archives.map(({ log }) => log) });
     for (const { log } of archives) void this.#discard(log);
+  }
+
+  /** What is written with a digest of its own is no news. */
+  #replacing(state: ContextState, replica: Replica | undefined): void {
+    if (replica?.digestItem === undefined) this.#observer.replacing(state.id, state.shared?.replica);
   }
 
   /** Writes a unit that holds the context's place in the queue. */

@@ -15,6 +15,7 @@ import type {
   ReplicateItem,
   ReplicateResult,
 } from "../../sync/peer-messages.ts";
+import { digestItem } from "../../sync/digest.ts";
 import { bestCandidate, type Candidate, nextEpoch } from "../../sync/takeover.ts";
 import {
   type HolderView,
@@ -33,6 +34,14 @@ import { copiesMissing, deposed, isBelow, notHome, tooFewHolders } from "./refus
 import { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
+
+/** A context of which this node has nothing. */
+export interface NewContext {
+  /** Who keeps it, or is to. */
+  readonly holders: readonly string[];
+  /** True if nobody who was asked has it. */
+  readonly isNew: boolean;
+}
 
 export interface ContextUses {
   readonly pipeTo: (nodeId: string) => PeerPipe;
@@ -104,13 +113,13 @@ export class ContextReplica implements PipedContext {
   }
 
   /**
-   * Resolves when this node gives entries of the context their place. `holders` are those that a new context gets. Rejects
-   * with UNAVAILABLE if it is not the home, or not enough holders take part.
+   * Resolves when this node gives entries of the context their place. `claim` says who keeps it, if this node has nothing of
+   * it, and if nobody has. Rejects with UNAVAILABLE if it is not the home, or not enough holders take part.
    */
-  async ensureLead(holders: readonly string[]): Promise<void> {
+  async ensureLead(claim: NewContext): Promise<void> {
     if (this.isWritable) return;
     if (this.#lead !== undefined) return this.#recover(this.#lead);
-    this.#leading ??= this.#begin(holders).finally(() => (this.#leading = undefined));
+    this.#leading ??= this.#begin(claim).finally(() => (this.#leading = undefined));
     await this.#leading;
   }
 
@@ -178,6 +187,33 @@ export class ContextReplica implements PipedContext {
     return this.terms === undefined ? undefined : await this.#holding();
   }
 
+  /** Returns what anti-entropy has of the context, and writes it; undefined if this node does not keep it with others. */
+  digested(): Promise<{ readonly holders: readonly string[]; readonly item: Uint8Array } | undefined> {
+    return this.#turns.run(async () => {
+      const replica = this.state.shared?.replica;
+      const { view, hasher, replicas } = this.#parts;
+      if (replica === undefined || replica.leaving || !replica.holders.includes(view.selfId))
+        return undefined;
+      const committed = this.state.head?.latest ?? 0;
+      const frontier = await replicas.frontier(this.state, committed);
+      const item = digestItem(this.contextId, committed, frontierRoot(frontier, "rfc6962", hasher), hasher);
+      await replicas.save(this.state, {
+        ...replica,
+        committed: Math.max(replica.committed, committed),
+        digestItem: item,
+      });
+      return { holders: replica.holders, item };
+    });
+  }
+
+  /** Compares the history of every follower with this node's once more, if it is the home. */
+  recheck(): void {
+    const lead = this.#lead;
+    if (lead === undefined) return;
+    lead.recheck();
+    for (const nodeId of lead.followers()) this.#uses.pipeTo(nodeId).wake(this, true);
+  }
+
   /** A follower has answered. */
   progressed({ deposedBy }: { readonly deposedBy?: Epoch }): void {
     const lead = this.#lead;
@@ -197,10 +233,10 @@ export class ContextReplica implements PipedContext {
     this.#cancelSave = undefined;
   }
 
-  async #begin(holders: readonly string[]): Promise<void> {
+  async #begin(claim: NewContext): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#takeOver(holders);
+        return await this.#takeOver(claim);
       } catch (error) {
         const isLost = error instanceof LedgerError && error.facts.reason === "DEPOSED";
         if (!isLost || attempt >= attemptsMax) throw error;
@@ -210,14 +246,14 @@ export class ContextReplica implements PipedContext {
   }
 
   /** Becomes the writer under a new epoch, with the history that stands among those of enough holders. */
-  async #takeOver(newHolders: readonly string[]): Promise<void> {
+  async #takeOver({ holders: newHolders, isNew }: NewContext): Promise<void> {
     const { view, rules } = this.#parts;
     const { selfId } = view;
     const holders = this.terms?.holders ?? newHolders;
     if (this.terms?.leaving === true || !holders.includes(selfId) || homeOf(holders, view) !== selfId)
       throw notHome(this.contextId);
     if (!this.#seesEnough(holders)) throw tooFewHolders(this.contextId, holders, rules, view);
-    const isCreation = this.terms === undefined && holders[0] === selfId;
+    const isCreation = isNew && this.terms === undefined && holders[0] === selfId;
     const first: Epoch = { counter: 1, nodeId: selfId };
     const terms = this.terms;
     const epoch = isCreation

@@ -156,6 +156,13 @@ export class SimulatedNode {
           return await replication.rows(any);
         case "holding":
           return await replication.holding((any as { contextId: string }).contextId);
+        case "digest":
+          return await replication.digest(from, any);
+        case "bucket":
+          return await replication.bucket(from, any);
+        case "nudge":
+          await replication.nudge((any as { contextId: string }).contextId);
+          return {};
         case "offer":
           return await replication.offer(any);
         case "forward": {
