@@ -1,26 +1,27 @@
 import { hashBytes, type SingleHasher } from "../core/hasher.ts";
 import { encodeUtf8 } from "../core/utf8.ts";
+import type { Position } from "./peer-messages.ts";
 
 /** Buckets that contexts fall into by the first byte of the hash of their id. */
 export const bucketCount = 256;
 
 /**
- * Returns what a context adds to a digest: SHA-256(u32 length of context id ‖ context id ‖ u64 committed ‖ root of the
- * committed entries).
+ * Returns what a context adds to a digest: SHA-256(u32 length of context id ‖ context id ‖ u64 committed ‖ u64 latest ‖ root
+ * of all entries), so that entries that are not committed yet make a difference too.
  */
 export function digestItem(
   contextId: string,
-  committed: number,
-  root: Uint8Array,
+  { committed, latest, root }: Position & { readonly committed: number },
   hasher: SingleHasher,
 ): Uint8Array {
   const id = encodeUtf8(contextId);
-  const message = new Uint8Array(4 + id.length + 8 + hashBytes);
+  const message = new Uint8Array(4 + id.length + 16 + hashBytes);
   const view = new DataView(message.buffer);
   view.setUint32(0, id.length);
   message.set(id, 4);
   view.setBigUint64(4 + id.length, BigInt(committed));
-  message.set(root, 4 + id.length + 8);
+  view.setBigUint64(12 + id.length, BigInt(latest));
+  message.set(root, 20 + id.length);
   return hasher.sha256(message);
 }
 

@@ -93,18 +93,19 @@ export class AntiEntropy {
   async #compare(nodeId: string): Promise<void> {
     const { digests, nudge } = this.#parts;
     const buckets = await digests.differing(nodeId, this.#timing.askMs);
-    let nudges = 0;
+    const unequal = new Set(digests.unsettled);
     for (const bucket of buckets) {
-      for (const contextId of await this.#differing(nodeId, bucket)) {
-        if (this.#isStopped || nudges >= nudgesMax) return;
-        nudges += 1;
-        this.counts.differing += 1;
-        await nudge(contextId).catch((error: unknown) =>
-          this.#parts.log.debug("copies of a context stay different", {
-            ...{ context: contextId, error: asError(error).message },
-          }),
-        );
-      }
+      if (unequal.size >= nudgesMax) break;
+      for (const contextId of await this.#differing(nodeId, bucket)) unequal.add(contextId);
+    }
+    for (const contextId of [...unequal].slice(0, nudgesMax)) {
+      if (this.#isStopped) return;
+      this.counts.differing += 1;
+      await nudge(contextId).catch((error: unknown) =>
+        this.#parts.log.debug("copies of a context stay different", {
+          ...{ context: contextId, error: asError(error).message },
+        }),
+      );
     }
     this.counts.rounds += 1;
   }

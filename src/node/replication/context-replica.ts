@@ -90,6 +90,11 @@ export class ContextReplica implements PipedContext {
     return this.#lead !== undefined && !this.#isStalled && this.#seesEnough(this.#lead.holders);
   }
 
+  /** True if this node has entries of which it does not know that they are committed. */
+  get isUnsettled(): boolean {
+    return (this.state.local?.latest ?? 0) > (this.state.head?.latest ?? 0);
+  }
+
   /** True while this object is needed: somebody waits, or followers are not up to date. */
   get isBusy(): boolean {
     if (this.#leading !== undefined || this.state.shared?.isAwaited === true) return true;
@@ -195,8 +200,7 @@ export class ContextReplica implements PipedContext {
       if (replica === undefined || replica.leaving || !replica.holders.includes(view.selfId))
         return undefined;
       const committed = this.state.head?.latest ?? 0;
-      const frontier = await replicas.frontier(this.state, committed);
-      const item = digestItem(this.contextId, committed, frontierRoot(frontier, "rfc6962", hasher), hasher);
+      const item = digestItem(this.contextId, { ...(await this.position()), committed }, hasher);
       await replicas.save(this.state, {
         ...replica,
         committed: Math.max(replica.committed, committed),

@@ -26,6 +26,8 @@ export class DigestKeeper {
   readonly #digests = new Map<string, Digest>();
   /** Contexts that are not in the sums as they are, with what is. */
   readonly #dirty = new Map<string, Counted | undefined>();
+  /** Contexts at rest with entries that are not committed, as far as this node knows. */
+  readonly unsettled = new Set<string>();
   /** Contexts up to this one are in the sums; undefined once all are. */
   #scannedThrough: string | undefined = "";
   #scanning: Promise<void> | undefined;
@@ -37,6 +39,7 @@ export class DigestKeeper {
 
   /** A context is about to change; `before` is what is stored of it. */
   changing(contextId: string, before: Replica | undefined): void {
+    this.unsettled.delete(contextId);
     if (this.#dirty.has(contextId)) return;
     const isCounted = before?.digestItem !== undefined && this.#isScanned(contextId);
     const { holders = [], digestItem = noItem } = before ?? {};
@@ -54,6 +57,7 @@ export class DigestKeeper {
       const now = await replica.digested();
       // What changed meanwhile was counted as nothing.
       if (now === undefined || this.#dirty.has(contextId)) continue;
+      if (replica.isUnsettled) this.unsettled.add(contextId);
       this.#change(contextId, now, "add");
     }
   }
