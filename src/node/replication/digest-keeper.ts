@@ -5,6 +5,7 @@ import { bucketOf, Digest, differingBuckets } from "../../sync/digest.ts";
 import type { DigestEntry, PeerCalls } from "../../sync/peer-messages.ts";
 import type { ContextReplica } from "./context-replica.ts";
 import type { ReplicationParts } from "./parts.ts";
+import { Turns } from "./turns.ts";
 
 /** Replicas that are read at once. */
 const pageMax = 512;
@@ -23,6 +24,7 @@ interface Counted {
 export class DigestKeeper {
   readonly #parts: ReplicationParts;
   readonly #open: (contextId: string) => Promise<ContextReplica>;
+  readonly #turns = new Turns();
   readonly #digests = new Map<string, Digest>();
   /** Contexts that are not in the sums as they are, with what is. */
   readonly #dirty = new Map<string, Counted | undefined>();
@@ -47,7 +49,11 @@ export class DigestKeeper {
   }
 
   /** Brings the sums up to date, as far as contexts have come to rest. */
-  async settle(): Promise<void> {
+  settle(): Promise<void> {
+    return this.#turns.run(() => this.#settle());
+  }
+
+  async #settle(): Promise<void> {
     await (this.#scanning ??= this.#scan());
     for (const [contextId, counted] of [...this.#dirty]) {
       const replica = await this.#open(contextId);
@@ -55,7 +61,8 @@ export class DigestKeeper {
       if (counted !== undefined) this.#change(contextId, counted, "subtract");
       this.#dirty.delete(contextId);
       const now = await replica.digested();
-      // What changed meanwhile was counted as nothing.
+      // It has changed again before it was counted.
+      if (this.#dirty.has(contextId)) this.#dirty.set(contextId, undefined);
       if (now === undefined || this.#dirty.has(contextId)) continue;
       if (replica.isUnsettled) this.unsettled.add(contextId);
       this.#change(contextId, now, "add");
