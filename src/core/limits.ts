@@ -183,4 +183,11 @@ export const limits = {
   /** Members that `/readyz?verbose` names. */
   readyzMembersMax: 64,
   gossipKeyFileBytesMax: 64 * KiB,
+
+  /** Nodes that keep one context. */
+  holdersMax: 255,
+  /** Forks of one context that are remembered: the newest. */
+  forksPerContextMax: 1000,
+  /** Content hashes kept of one fork: those of its first entries, 32 bytes each. */
+  forkHashesMax: 65_536,
 } as const;
