@@ -191,8 +191,6 @@ export const limits = {
   replicasCachedMax: 16_384,
   /** Where contexts are that this node does not keep, as far as it remembers. */
   locationsCachedMax: 65_536,
-  /** Entries of a fork that its record names. */
-  forkHashesMax: 4096,
   /** Archives of one context that are looked at together. */
   archivesListedMax: 256,
   /** Of HOST:PORT: names of hosts have at most 253 characters. */
@@ -206,4 +204,11 @@ export const limits = {
   /** Members that `/readyz?verbose` names. */
   readyzMembersMax: 64,
   gossipKeyFileBytesMax: 64 * KiB,
+
+  /** Nodes that keep one context. */
+  holdersMax: 255,
+  /** Forks of one context that are remembered: the newest. */
+  forksPerContextMax: 1000,
+  /** Content hashes kept of one fork: those of its first entries, 32 bytes each. */
+  forkHashesMax: 65_536,
 } as const;

@@ -155,7 +155,8 @@ async function forkRecord(
   });
   const hashes = new Uint8Array(hashBytes * rows.length);
   for (const [index, { contentHash }] of rows.entries()) hashes.set(contentHash, hashBytes * index);
-  return { contextId, after: common, hashes, winner, loser: accepted, foundAtNs: clock.nowNs() };
+  const count = (state.local?.latest ?? common) - common;
+  return { contextId, after: common, count, hashes, winner, loser: accepted, foundAtNs: clock.nowNs() };
 }
 
 /** Throws UNAVAILABLE if a later writer was promised in the meantime. */
