@@ -71,6 +71,7 @@ export const answerWriters: AnswerWriters = {
   },
   offer: ({ settled }) => new WireWriter().bool(1, settled),
   holders: (result) => writeResult(new WireWriter(), result),
+  nudge: () => new WireWriter(0),
   forward: ({ body }) => new WireWriter(16 + body.length).bytes(1, body),
 };
 
@@ -136,6 +137,10 @@ export const answerReaders: AnswerReaders = {
     return { settled };
   },
   holders: readResult,
+  nudge: (reader) => {
+    while (reader.next()) continue;
+    return {};
+  },
   forward: (reader) => {
     let body = value.noBytes;
     while (reader.next()) if (reader.field === 1) body = reader.bytes("body", limits.peerMessageBytesMax);
@@ -149,12 +154,14 @@ function writeResult(writer: WireWriter, result: ReplicateResult): WireWriter {
       return writer.message(1, () => writer.uint(1, result.latest));
     case "refused":
       return writer.message(2, () => value.writeEpoch(writer, 1, result.promised));
-    case "behind":
+    case "gap":
       return writer.message(3, () => writer.uint(1, result.latest));
+    case "behind":
+      return writer.message(4, () => writer.uint(1, result.latest));
     case "not-holder":
-      return writer.message(4, () => value.writeHolders(writer, 1, result.holders));
+      return writer.message(5, () => value.writeHolders(writer, 1, result.holders));
     case "busy":
-      return writer.message(5, nothing);
+      return writer.message(6, nothing);
   }
 }
 
@@ -163,9 +170,10 @@ function readResult(reader: WireReader): ReplicateResult {
   while (reader.next()) {
     if (reader.field === 1) result = { kind: "stored", latest: readLatest(reader) };
     else if (reader.field === 2) result = { kind: "refused", promised: readRefused(reader) };
-    else if (reader.field === 3) result = { kind: "behind", latest: readLatest(reader) };
-    else if (reader.field === 4) result = { kind: "not-holder", holders: readHolders(reader) };
-    else if (reader.field === 5) result = reader.message("busy", () => ({ kind: "busy" as const }));
+    else if (reader.field === 3) result = { kind: "gap", latest: readLatest(reader) };
+    else if (reader.field === 4) result = { kind: "behind", latest: readLatest(reader) };
+    else if (reader.field === 5) result = { kind: "not-holder", holders: readHolders(reader) };
+    else if (reader.field === 6) result = reader.message("busy", () => ({ kind: "busy" as const }));
   }
   return present(result);
 }

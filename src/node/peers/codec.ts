@@ -17,7 +17,8 @@ export const callNumbers: Readonly<Record<PeerCallKind, number>> = {
   bucket: 8,
   offer: 9,
   holders: 10,
-  forward: 11,
+  nudge: 11,
+  forward: 12,
 };
 
 /** Numbers of streams, as the proto's StreamKind. */

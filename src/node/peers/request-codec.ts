@@ -65,6 +65,7 @@ export const requestWriters: RequestWriters = {
     value.writePosition(writer, 4, position);
     return writer;
   },
+  nudge: ({ contextId }) => new WireWriter().text(1, contextId),
   forward: ({ hops, method, body }) =>
     new WireWriter(64 + method.length + body.length).uint(1, hops).text(2, method).bytes(3, body),
 };
@@ -110,11 +111,7 @@ export const requestReaders: RequestReaders = {
     }
     return { contextId: value.contextId(contextId), after, through, bytesMax };
   },
-  holding: (reader) => {
-    let contextId = "";
-    while (reader.next()) if (reader.field === 1) contextId = value.readContextId(reader);
-    return { contextId: value.contextId(contextId) };
-  },
+  holding: readContext,
   digest: (reader) => {
     let all = value.noBytes;
     let buckets = value.noBytes;
@@ -154,6 +151,7 @@ export const requestReaders: RequestReaders = {
     if (position === undefined) throw invalid("position", "is missing");
     return { contextId, epoch, holders, position };
   },
+  nudge: readContext,
   forward: (reader) => {
     let hops = 0;
     let method = "";
@@ -239,6 +237,12 @@ function readBegun(
     else if (reader.field === 5 && positionName === "target") committed = reader.uint("committed");
   }
   return { contextId: value.contextId(contextId), epoch, holders, position, committed };
+}
+
+function readContext(reader: WireReader): { readonly contextId: string } {
+  let contextId = "";
+  while (reader.next()) if (reader.field === 1) contextId = value.readContextId(reader);
+  return { contextId: value.contextId(contextId) };
 }
 
 function readRun(reader: WireReader): NodesRequest["runs"][number] {

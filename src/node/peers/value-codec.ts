@@ -83,10 +83,8 @@ export function sizeOfRows(rows: readonly PeerRow[]): number {
 
 /** The sequence is that of an offer; 0 elsewhere. */
 export function writeRow(writer: WireWriter, field: number, row: PeerRow, sequence = 0): void {
-  const { contentHash, wire, findable } = row;
-  writer.message(field, () =>
-    writer.bytes(1, contentHash).bytes(2, wire).bool(3, findable).uint(4, sequence),
-  );
+  const { contentHash, wire } = row;
+  writer.message(field, () => writer.bytes(1, contentHash).bytes(2, wire).uint(3, sequence));
 }
 
 /** The arrays of the row are views of what is read. */
@@ -94,23 +92,21 @@ export function readRow(reader: WireReader): PeerRow & { readonly sequence: numb
   return reader.message("rows", () => {
     let contentHash = noBytes;
     let wire = noBytes;
-    let findable = false;
     let sequence = 0;
     while (reader.next()) {
       if (reader.field === 1) contentHash = reader.exactly("rows.content_hash", hashBytes);
       else if (reader.field === 2) wire = reader.bytes("rows.wire", limits.entryWireBytesMax);
-      else if (reader.field === 3) findable = reader.bool("rows.findable");
-      else if (reader.field === 4) sequence = reader.uint("rows.sequence");
+      else if (reader.field === 3) sequence = reader.uint("rows.sequence");
     }
     if (wire.length === 0) throw invalid("rows.wire", "is missing");
-    return { contentHash: hash(contentHash, "rows.content_hash"), wire, findable, sequence };
+    return { contentHash: hash(contentHash, "rows.content_hash"), wire, sequence };
   });
 }
 
 /** Adds the next row to `into`, without a sequence. */
 export function readPlainRow(reader: WireReader, into: PeerRow[]): void {
-  const { contentHash, wire, findable } = readRow(reader);
-  add(into, { contentHash, wire, findable }, "rows", limits.peerRowsMax);
+  const { contentHash, wire } = readRow(reader);
+  add(into, { contentHash, wire }, "rows", limits.peerRowsMax);
 }
 
 export function writeHolding(writer: WireWriter, field: number, holding: Holding): void {

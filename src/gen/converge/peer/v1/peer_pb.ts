@@ -48,7 +48,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file converge/peer/v1/peer.proto.
  */
 export const file_converge_peer_v1_peer: GenFile = /*@__PURE__*/
-  fileDesc("Chtjb252ZXJnZS9wZWVyL3YxL3BlZXIucHJvdG8SEGNvbnZlcmdlLnBlZXIudjEimgIKCVBlZXJFcnJvchIMCgRjb2RlGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVhc29uGAMgASgJEhIKBWZpZWxkGAQgASgJSACIAQESJQoFdmFsdWUYBSABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSJQoFbGltaXQYBiABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSEwoGcmVtZWR5GAcgASgJSAGIAQESFQoIc2VxdWVuY2UYCCABKARIAogBARIbCg5yZXRyeV9hZnRlcl9tcxgJIAEoBEgDiAEBQggKBl9maWVsZEIJCgdfcmVtZWR5QgsKCV9zZXF1ZW5jZUIRCg9fcmV0cnlfYWZ0ZXJfbXMiQwoERmFjdBIOCgR0ZXh0GAEgASgJSAASEAoGbnVtYmVyGAIgASgBSAASEQoHaW50ZWdlchgDIAEoCUgAQgYKBGZhY3QiKQoFRXBvY2gSDwoHY291bnRlchgBIAEoBBIPCgdub2RlX2lkGAIgASgMIigKCFBvc2l0aW9uEg4KBmxhdGVzdBgBIAEoBBIMCgRyb290GAIgASgMIk0KA1JvdxIUCgxjb250ZW50X2hhc2gYASABKAwSDAoEd2lyZRgCIAEoDBIQCghmaW5kYWJsZRgDIAEoCBIQCghzZXF1ZW5jZRgEIAEoBCLCAQoHSG9sZGluZxIsCghwb3NpdGlvbhgBIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SDwoHaG9sZGVycxgCIAMoDBIpCghwcm9taXNlZBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEhEKCWNvbW1pdHRlZBgFIAEoBBIPCgdsZWF2aW5nGAYgASgIIkIKEFJlcGxpY2F0ZVJlcXVlc3QSLgoFaXRlbXMYASADKAsyHy5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZUl0ZW0itwEKDVJlcGxpY2F0ZUl0ZW0SEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDBINCgVhZnRlchgEIAEoBBISCgpyb290X2FmdGVyGAUgASgMEiMKBHJvd3MYBiADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdxIRCgljb21taXR0ZWQYByABKAQiRQoPUmVwbGljYXRlQW5zd2VyEjIKB3Jlc3VsdHMYASADKAsyIS5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZVJlc3VsdCL8AQoPUmVwbGljYXRlUmVzdWx0EioKBnN0b3JlZBgBIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuU3RvcmVkSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuUmVmdXNlZEgAEioKBmJlaGluZBgDIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuQmVoaW5kSAASMQoKbm90X2hvbGRlchgEIAEoCzIbLmNvbnZlcmdlLnBlZXIudjEuTm90SG9sZGVySAASJgoEYnVzeRgFIAEoCzIWLmNvbnZlcmdlLnBlZXIudjEuQnVzeUgAQggKBnJlc3VsdCIYCgZTdG9yZWQSDgoGbGF0ZXN0GAEgASgEIjQKB1JlZnVzZWQSKQoIcHJvbWlzZWQYASABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoIhgKBkJlaGluZBIOCgZsYXRlc3QYASABKAQiHAoJTm90SG9sZGVyEg8KB2hvbGRlcnMYASADKAwiBgoEQnVzeSJdCg5QcmVwYXJlUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEiYKBWVwb2NoGAIgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBIPCgdob2xkZXJzGAMgAygMItMBCg1QcmVwYXJlQW5zd2VyEi0KCHByb21pc2VkGAEgASgLMhkuY29udmVyZ2UucGVlci52MS5Ib2xkaW5nSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuUmVmdXNlZEgAEjEKCm5vdF9ob2xkZXIYAyABKAsyGy5jb252ZXJnZS5wZWVyLnYxLk5vdEhvbGRlckgAEigKBWVtcHR5GAQgASgLMhcuY29udmVyZ2UucGVlci52MS5FbXB0eUgAQggKBnJlc3VsdCIHCgVFbXB0eSKaAQoMQWRvcHRSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSJgoFZXBvY2gYAiABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEg8KB2hvbGRlcnMYAyADKAwSKgoGdGFyZ2V0GAQgASgLMhouY29udmVyZ2UucGVlci52MS5Qb3NpdGlvbhIRCgljb21taXR0ZWQYBSABKAQiVQoMTm9kZXNSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSDAoEc2l6ZRgCIAEoBBIjCgRydW5zGAMgAygLMhUuY29udmVyZ2UucGVlci52MS5SdW4iMgoDUnVuEg0KBWxldmVsGAEgASgNEg0KBWZpcnN0GAIgASgEEg0KBWNvdW50GAMgASgNIh0KC05vZGVzQW5zd2VyEg4KBmhhc2hlcxgBIAEoDCJUCgtSb3dzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEg0KBWFmdGVyGAIgASgEEg8KB3Rocm91Z2gYAyABKAQSEQoJYnl0ZXNfbWF4GAQgASgNIjEKClJvd3NBbnN3ZXISIwoEcm93cxgBIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUm93IiQKDkhvbGRpbmdSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkiOwoNSG9sZGluZ0Fuc3dlchIqCgdob2xkaW5nGAEgASgLMhkuY29udmVyZ2UucGVlci52MS5Ib2xkaW5nIi0KDURpZ2VzdFJlcXVlc3QSCwoDYWxsGAEgASgMEg8KB2J1Y2tldHMYAiABKAwingEKDERpZ2VzdEFuc3dlchIoCgVlcXVhbBgBIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXF1YWxIABIsCgdkaWZmZXJzGAIgASgLMhkuY29udmVyZ2UucGVlci52MS5EaWZmZXJzSAASLAoHYnVja2V0cxgDIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuQnVja2V0c0gAQggKBnJlc3VsdCIHCgVFcXVhbCIJCgdEaWZmZXJzIhwKB0J1Y2tldHMSEQoJZGlmZmVyaW5nGAEgASgMIkMKDUJ1Y2tldFJlcXVlc3QSDgoGYnVja2V0GAEgASgNEhMKC3N0YXJ0X2FmdGVyGAIgASgJEg0KBWxpbWl0GAMgASgNIkwKDEJ1Y2tldEFuc3dlchIuCgdlbnRyaWVzGAEgAygLMh0uY29udmVyZ2UucGVlci52MS5EaWdlc3RFbnRyeRIMCgRtb3JlGAIgASgIIn0KC0RpZ2VzdEVudHJ5EhIKCmNvbnRleHRfaWQYASABKAkSDgoGbGF0ZXN0GAIgASgEEhEKCWNvbW1pdHRlZBgDIAEoBBIpCghhY2NlcHRlZBgEIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDAoEaXRlbRgFIAEoDCKFAQoMT2ZmZXJSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSFAoMZm9ya2VkX2FmdGVyGAIgASgEEiYKBWVwb2NoGAMgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBIjCgRyb3dzGAQgAygLMhUuY29udmVyZ2UucGVlci52MS5Sb3ciHgoLT2ZmZXJBbnN3ZXISDwoHc2V0dGxlZBgBIAEoCCKLAQoOSG9sZGVyc1JlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDBIsCghwb3NpdGlvbhgEIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24iPAoORm9yd2FyZFJlcXVlc3QSDAoEaG9wcxgBIAEoDRIOCgZtZXRob2QYAiABKAkSDAoEYm9keRgDIAEoDCIdCg1Gb3J3YXJkQW5zd2VyEgwKBGJvZHkYASABKAwqmQIKCENhbGxLaW5kEhkKFUNBTExfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NBTExfS0lORF9SRVBMSUNBVEUQARIVChFDQUxMX0tJTkRfUFJFUEFSRRACEhMKD0NBTExfS0lORF9BRE9QVBADEhMKD0NBTExfS0lORF9OT0RFUxAEEhIKDkNBTExfS0lORF9ST1dTEAUSFQoRQ0FMTF9LSU5EX0hPTERJTkcQBhIUChBDQUxMX0tJTkRfRElHRVNUEAcSFAoQQ0FMTF9LSU5EX0JVQ0tFVBAIEhMKD0NBTExfS0lORF9PRkZFUhAJEhUKEUNBTExfS0lORF9IT0xERVJTEAoSFQoRQ0FMTF9LSU5EX0ZPUldBUkQQCypxCgpTdHJlYW1LaW5kEhsKF1NUUkVBTV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU1RSRUFNX0tJTkRfV0FUQ0gQARIYChRTVFJFQU1fS0lORF9TTkFQU0hPVBACEhUKEVNUUkVBTV9LSU5EX0dST1VQEANiBnByb3RvMw");
+  fileDesc("Chtjb252ZXJnZS9wZWVyL3YxL3BlZXIucHJvdG8SEGNvbnZlcmdlLnBlZXIudjEimgIKCVBlZXJFcnJvchIMCgRjb2RlGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVhc29uGAMgASgJEhIKBWZpZWxkGAQgASgJSACIAQESJQoFdmFsdWUYBSABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSJQoFbGltaXQYBiABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSEwoGcmVtZWR5GAcgASgJSAGIAQESFQoIc2VxdWVuY2UYCCABKARIAogBARIbCg5yZXRyeV9hZnRlcl9tcxgJIAEoBEgDiAEBQggKBl9maWVsZEIJCgdfcmVtZWR5QgsKCV9zZXF1ZW5jZUIRCg9fcmV0cnlfYWZ0ZXJfbXMiQwoERmFjdBIOCgR0ZXh0GAEgASgJSAASEAoGbnVtYmVyGAIgASgBSAASEQoHaW50ZWdlchgDIAEoCUgAQgYKBGZhY3QiKQoFRXBvY2gSDwoHY291bnRlchgBIAEoBBIPCgdub2RlX2lkGAIgASgMIigKCFBvc2l0aW9uEg4KBmxhdGVzdBgBIAEoBBIMCgRyb290GAIgASgMIjsKA1JvdxIUCgxjb250ZW50X2hhc2gYASABKAwSDAoEd2lyZRgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBCLCAQoHSG9sZGluZxIsCghwb3NpdGlvbhgBIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SDwoHaG9sZGVycxgCIAMoDBIpCghwcm9taXNlZBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEhEKCWNvbW1pdHRlZBgFIAEoBBIPCgdsZWF2aW5nGAYgASgIIkIKEFJlcGxpY2F0ZVJlcXVlc3QSLgoFaXRlbXMYASADKAsyHy5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZUl0ZW0itwEKDVJlcGxpY2F0ZUl0ZW0SEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDBINCgVhZnRlchgEIAEoBBISCgpyb290X2FmdGVyGAUgASgMEiMKBHJvd3MYBiADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdxIRCgljb21taXR0ZWQYByABKAQiRQoPUmVwbGljYXRlQW5zd2VyEjIKB3Jlc3VsdHMYASADKAsyIS5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZVJlc3VsdCKiAgoPUmVwbGljYXRlUmVzdWx0EioKBnN0b3JlZBgBIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuU3RvcmVkSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuUmVmdXNlZEgAEiQKA2dhcBgDIAEoCzIVLmNvbnZlcmdlLnBlZXIudjEuR2FwSAASKgoGYmVoaW5kGAQgASgLMhguY29udmVyZ2UucGVlci52MS5CZWhpbmRIABIxCgpub3RfaG9sZGVyGAUgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABImCgRidXN5GAYgASgLMhYuY29udmVyZ2UucGVlci52MS5CdXN5SABCCAoGcmVzdWx0IhgKBlN0b3JlZBIOCgZsYXRlc3QYASABKAQiNAoHUmVmdXNlZBIpCghwcm9taXNlZBgBIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2giFQoDR2FwEg4KBmxhdGVzdBgBIAEoBCIYCgZCZWhpbmQSDgoGbGF0ZXN0GAEgASgEIhwKCU5vdEhvbGRlchIPCgdob2xkZXJzGAEgAygMIgYKBEJ1c3kiXQoOUHJlcGFyZVJlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDCLTAQoNUHJlcGFyZUFuc3dlchItCghwcm9taXNlZBgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZ0gAEiwKB3JlZnVzZWQYAiABKAsyGS5jb252ZXJnZS5wZWVyLnYxLlJlZnVzZWRIABIxCgpub3RfaG9sZGVyGAMgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABIoCgVlbXB0eRgEIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRW1wdHlIAEIICgZyZXN1bHQiBwoFRW1wdHkimgEKDEFkb3B0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEiYKBWVwb2NoGAIgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBIPCgdob2xkZXJzGAMgAygMEioKBnRhcmdldBgEIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SEQoJY29tbWl0dGVkGAUgASgEIlUKDE5vZGVzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgwKBHNpemUYAiABKAQSIwoEcnVucxgDIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUnVuIjIKA1J1bhINCgVsZXZlbBgBIAEoDRINCgVmaXJzdBgCIAEoBBINCgVjb3VudBgDIAEoDSIdCgtOb2Rlc0Fuc3dlchIOCgZoYXNoZXMYASABKAwiVAoLUm93c1JlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRINCgVhZnRlchgCIAEoBBIPCgd0aHJvdWdoGAMgASgEEhEKCWJ5dGVzX21heBgEIAEoDSIxCgpSb3dzQW5zd2VyEiMKBHJvd3MYASADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdyIkCg5Ib2xkaW5nUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIjsKDUhvbGRpbmdBbnN3ZXISKgoHaG9sZGluZxgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZyItCg1EaWdlc3RSZXF1ZXN0EgsKA2FsbBgBIAEoDBIPCgdidWNrZXRzGAIgASgMIp4BCgxEaWdlc3RBbnN3ZXISKAoFZXF1YWwYASABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVxdWFsSAASLAoHZGlmZmVycxgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuRGlmZmVyc0gAEiwKB2J1Y2tldHMYAyABKAsyGS5jb252ZXJnZS5wZWVyLnYxLkJ1Y2tldHNIAEIICgZyZXN1bHQiBwoFRXF1YWwiCQoHRGlmZmVycyIcCgdCdWNrZXRzEhEKCWRpZmZlcmluZxgBIAEoDCJDCg1CdWNrZXRSZXF1ZXN0Eg4KBmJ1Y2tldBgBIAEoDRITCgtzdGFydF9hZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMCgxCdWNrZXRBbnN3ZXISLgoHZW50cmllcxgBIAMoCzIdLmNvbnZlcmdlLnBlZXIudjEuRGlnZXN0RW50cnkSDAoEbW9yZRgCIAEoCCJ9CgtEaWdlc3RFbnRyeRISCgpjb250ZXh0X2lkGAEgASgJEg4KBmxhdGVzdBgCIAEoBBIRCgljb21taXR0ZWQYAyABKAQSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEgwKBGl0ZW0YBSABKAwihQEKDE9mZmVyUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEhQKDGZvcmtlZF9hZnRlchgCIAEoBBImCgVlcG9jaBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSIwoEcm93cxgEIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUm93Ih4KC09mZmVyQW5zd2VyEg8KB3NldHRsZWQYASABKAgiiwEKDkhvbGRlcnNSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSJgoFZXBvY2gYAiABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEg8KB2hvbGRlcnMYAyADKAwSLAoIcG9zaXRpb24YBCABKAsyGi5jb252ZXJnZS5wZWVyLnYxLlBvc2l0aW9uIiIKDE51ZGdlUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIg0KC051ZGdlQW5zd2VyIjwKDkZvcndhcmRSZXF1ZXN0EgwKBGhvcHMYASABKA0SDgoGbWV0aG9kGAIgASgJEgwKBGJvZHkYAyABKAwiHQoNRm9yd2FyZEFuc3dlchIMCgRib2R5GAEgASgMKq4CCghDYWxsS2luZBIZChVDQUxMX0tJTkRfVU5TUEVDSUZJRUQQABIXChNDQUxMX0tJTkRfUkVQTElDQVRFEAESFQoRQ0FMTF9LSU5EX1BSRVBBUkUQAhITCg9DQUxMX0tJTkRfQURPUFQQAxITCg9DQUxMX0tJTkRfTk9ERVMQBBISCg5DQUxMX0tJTkRfUk9XUxAFEhUKEUNBTExfS0lORF9IT0xESU5HEAYSFAoQQ0FMTF9LSU5EX0RJR0VTVBAHEhQKEENBTExfS0lORF9CVUNLRVQQCBITCg9DQUxMX0tJTkRfT0ZGRVIQCRIVChFDQUxMX0tJTkRfSE9MREVSUxAKEhMKD0NBTExfS0lORF9OVURHRRALEhUKEUNBTExfS0lORF9GT1JXQVJEEAwqcQoKU3RyZWFtS2luZBIbChdTVFJFQU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9LSU5EX1dBVENIEAESGAoUU1RSRUFNX0tJTkRfU05BUFNIT1QQAhIVChFTVFJFQU1fS0lORF9HUk9VUBADYgZwcm90bzM");
 
 /**
  * Why a call or stream has failed.
@@ -217,16 +217,9 @@ export type Row = Message<"converge.peer.v1.Row"> & {
   wire: Uint8Array;
 
   /**
-   * True if the entry must be found by its id.
-   *
-   * @generated from field: bool findable = 3;
-   */
-  findable: boolean;
-
-  /**
    * Of offers only: elsewhere it follows from the row's place.
    *
-   * @generated from field: uint64 sequence = 4;
+   * @generated from field: uint64 sequence = 3;
    */
   sequence: bigint;
 };
@@ -386,19 +379,25 @@ export type ReplicateResult = Message<"converge.peer.v1.ReplicateResult"> & {
     case: "refused";
   } | {
     /**
-     * @generated from field: converge.peer.v1.Behind behind = 3;
+     * @generated from field: converge.peer.v1.Gap gap = 3;
+     */
+    value: Gap;
+    case: "gap";
+  } | {
+    /**
+     * @generated from field: converge.peer.v1.Behind behind = 4;
      */
     value: Behind;
     case: "behind";
   } | {
     /**
-     * @generated from field: converge.peer.v1.NotHolder not_holder = 4;
+     * @generated from field: converge.peer.v1.NotHolder not_holder = 5;
      */
     value: NotHolder;
     case: "notHolder";
   } | {
     /**
-     * @generated from field: converge.peer.v1.Busy busy = 5;
+     * @generated from field: converge.peer.v1.Busy busy = 6;
      */
     value: Busy;
     case: "busy";
@@ -451,6 +450,25 @@ export const RefusedSchema: GenMessage<Refused> = /*@__PURE__*/
   messageDesc(file_converge_peer_v1_peer, 11);
 
 /**
+ * The receiver has the writer's history up to `latest`, and rows are missing after it.
+ *
+ * @generated from message converge.peer.v1.Gap
+ */
+export type Gap = Message<"converge.peer.v1.Gap"> & {
+  /**
+   * @generated from field: uint64 latest = 1;
+   */
+  latest: bigint;
+};
+
+/**
+ * Describes the message converge.peer.v1.Gap.
+ * Use `create(GapSchema)` to create a new message.
+ */
+export const GapSchema: GenMessage<Gap> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 12);
+
+/**
  * The receiver must adopt the writer's history.
  *
  * @generated from message converge.peer.v1.Behind
@@ -467,7 +485,7 @@ export type Behind = Message<"converge.peer.v1.Behind"> & {
  * Use `create(BehindSchema)` to create a new message.
  */
 export const BehindSchema: GenMessage<Behind> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 12);
+  messageDesc(file_converge_peer_v1_peer, 13);
 
 /**
  * The receiver keeps the context with other holders, or is none.
@@ -486,7 +504,7 @@ export type NotHolder = Message<"converge.peer.v1.NotHolder"> & {
  * Use `create(NotHolderSchema)` to create a new message.
  */
 export const NotHolderSchema: GenMessage<NotHolder> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 13);
+  messageDesc(file_converge_peer_v1_peer, 14);
 
 /**
  * @generated from message converge.peer.v1.Busy
@@ -499,7 +517,7 @@ export type Busy = Message<"converge.peer.v1.Busy"> & {
  * Use `create(BusySchema)` to create a new message.
  */
 export const BusySchema: GenMessage<Busy> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 14);
+  messageDesc(file_converge_peer_v1_peer, 15);
 
 /**
  * @generated from message converge.peer.v1.PrepareRequest
@@ -526,7 +544,7 @@ export type PrepareRequest = Message<"converge.peer.v1.PrepareRequest"> & {
  * Use `create(PrepareRequestSchema)` to create a new message.
  */
 export const PrepareRequestSchema: GenMessage<PrepareRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 15);
+  messageDesc(file_converge_peer_v1_peer, 16);
 
 /**
  * @generated from message converge.peer.v1.PrepareAnswer
@@ -569,7 +587,7 @@ export type PrepareAnswer = Message<"converge.peer.v1.PrepareAnswer"> & {
  * Use `create(PrepareAnswerSchema)` to create a new message.
  */
 export const PrepareAnswerSchema: GenMessage<PrepareAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 16);
+  messageDesc(file_converge_peer_v1_peer, 17);
 
 /**
  * @generated from message converge.peer.v1.Empty
@@ -582,7 +600,7 @@ export type Empty = Message<"converge.peer.v1.Empty"> & {
  * Use `create(EmptySchema)` to create a new message.
  */
 export const EmptySchema: GenMessage<Empty> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 17);
+  messageDesc(file_converge_peer_v1_peer, 18);
 
 /**
  * @generated from message converge.peer.v1.AdoptRequest
@@ -619,7 +637,7 @@ export type AdoptRequest = Message<"converge.peer.v1.AdoptRequest"> & {
  * Use `create(AdoptRequestSchema)` to create a new message.
  */
 export const AdoptRequestSchema: GenMessage<AdoptRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 18);
+  messageDesc(file_converge_peer_v1_peer, 19);
 
 /**
  * @generated from message converge.peer.v1.NodesRequest
@@ -648,7 +666,7 @@ export type NodesRequest = Message<"converge.peer.v1.NodesRequest"> & {
  * Use `create(NodesRequestSchema)` to create a new message.
  */
 export const NodesRequestSchema: GenMessage<NodesRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 19);
+  messageDesc(file_converge_peer_v1_peer, 20);
 
 /**
  * Neighbouring nodes on one level of a tree.
@@ -677,7 +695,7 @@ export type Run = Message<"converge.peer.v1.Run"> & {
  * Use `create(RunSchema)` to create a new message.
  */
 export const RunSchema: GenMessage<Run> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 20);
+  messageDesc(file_converge_peer_v1_peer, 21);
 
 /**
  * @generated from message converge.peer.v1.NodesAnswer
@@ -696,7 +714,7 @@ export type NodesAnswer = Message<"converge.peer.v1.NodesAnswer"> & {
  * Use `create(NodesAnswerSchema)` to create a new message.
  */
 export const NodesAnswerSchema: GenMessage<NodesAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 21);
+  messageDesc(file_converge_peer_v1_peer, 22);
 
 /**
  * @generated from message converge.peer.v1.RowsRequest
@@ -728,7 +746,7 @@ export type RowsRequest = Message<"converge.peer.v1.RowsRequest"> & {
  * Use `create(RowsRequestSchema)` to create a new message.
  */
 export const RowsRequestSchema: GenMessage<RowsRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 22);
+  messageDesc(file_converge_peer_v1_peer, 23);
 
 /**
  * @generated from message converge.peer.v1.RowsAnswer
@@ -745,7 +763,7 @@ export type RowsAnswer = Message<"converge.peer.v1.RowsAnswer"> & {
  * Use `create(RowsAnswerSchema)` to create a new message.
  */
 export const RowsAnswerSchema: GenMessage<RowsAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 23);
+  messageDesc(file_converge_peer_v1_peer, 24);
 
 /**
  * @generated from message converge.peer.v1.HoldingRequest
@@ -762,7 +780,7 @@ export type HoldingRequest = Message<"converge.peer.v1.HoldingRequest"> & {
  * Use `create(HoldingRequestSchema)` to create a new message.
  */
 export const HoldingRequestSchema: GenMessage<HoldingRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 24);
+  messageDesc(file_converge_peer_v1_peer, 25);
 
 /**
  * @generated from message converge.peer.v1.HoldingAnswer
@@ -781,7 +799,7 @@ export type HoldingAnswer = Message<"converge.peer.v1.HoldingAnswer"> & {
  * Use `create(HoldingAnswerSchema)` to create a new message.
  */
 export const HoldingAnswerSchema: GenMessage<HoldingAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 25);
+  messageDesc(file_converge_peer_v1_peer, 26);
 
 /**
  * @generated from message converge.peer.v1.DigestRequest
@@ -805,7 +823,7 @@ export type DigestRequest = Message<"converge.peer.v1.DigestRequest"> & {
  * Use `create(DigestRequestSchema)` to create a new message.
  */
 export const DigestRequestSchema: GenMessage<DigestRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 26);
+  messageDesc(file_converge_peer_v1_peer, 27);
 
 /**
  * @generated from message converge.peer.v1.DigestAnswer
@@ -840,7 +858,7 @@ export type DigestAnswer = Message<"converge.peer.v1.DigestAnswer"> & {
  * Use `create(DigestAnswerSchema)` to create a new message.
  */
 export const DigestAnswerSchema: GenMessage<DigestAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 27);
+  messageDesc(file_converge_peer_v1_peer, 28);
 
 /**
  * @generated from message converge.peer.v1.Equal
@@ -853,7 +871,7 @@ export type Equal = Message<"converge.peer.v1.Equal"> & {
  * Use `create(EqualSchema)` to create a new message.
  */
 export const EqualSchema: GenMessage<Equal> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 28);
+  messageDesc(file_converge_peer_v1_peer, 29);
 
 /**
  * @generated from message converge.peer.v1.Differs
@@ -866,7 +884,7 @@ export type Differs = Message<"converge.peer.v1.Differs"> & {
  * Use `create(DiffersSchema)` to create a new message.
  */
 export const DiffersSchema: GenMessage<Differs> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 29);
+  messageDesc(file_converge_peer_v1_peer, 30);
 
 /**
  * @generated from message converge.peer.v1.Buckets
@@ -885,7 +903,7 @@ export type Buckets = Message<"converge.peer.v1.Buckets"> & {
  * Use `create(BucketsSchema)` to create a new message.
  */
 export const BucketsSchema: GenMessage<Buckets> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 30);
+  messageDesc(file_converge_peer_v1_peer, 31);
 
 /**
  * @generated from message converge.peer.v1.BucketRequest
@@ -912,7 +930,7 @@ export type BucketRequest = Message<"converge.peer.v1.BucketRequest"> & {
  * Use `create(BucketRequestSchema)` to create a new message.
  */
 export const BucketRequestSchema: GenMessage<BucketRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 31);
+  messageDesc(file_converge_peer_v1_peer, 32);
 
 /**
  * @generated from message converge.peer.v1.BucketAnswer
@@ -934,7 +952,7 @@ export type BucketAnswer = Message<"converge.peer.v1.BucketAnswer"> & {
  * Use `create(BucketAnswerSchema)` to create a new message.
  */
 export const BucketAnswerSchema: GenMessage<BucketAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 32);
+  messageDesc(file_converge_peer_v1_peer, 33);
 
 /**
  * @generated from message converge.peer.v1.DigestEntry
@@ -971,7 +989,7 @@ export type DigestEntry = Message<"converge.peer.v1.DigestEntry"> & {
  * Use `create(DigestEntrySchema)` to create a new message.
  */
 export const DigestEntrySchema: GenMessage<DigestEntry> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 33);
+  messageDesc(file_converge_peer_v1_peer, 34);
 
 /**
  * @generated from message converge.peer.v1.OfferRequest
@@ -1003,7 +1021,7 @@ export type OfferRequest = Message<"converge.peer.v1.OfferRequest"> & {
  * Use `create(OfferRequestSchema)` to create a new message.
  */
 export const OfferRequestSchema: GenMessage<OfferRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 34);
+  messageDesc(file_converge_peer_v1_peer, 35);
 
 /**
  * @generated from message converge.peer.v1.OfferAnswer
@@ -1020,7 +1038,7 @@ export type OfferAnswer = Message<"converge.peer.v1.OfferAnswer"> & {
  * Use `create(OfferAnswerSchema)` to create a new message.
  */
 export const OfferAnswerSchema: GenMessage<OfferAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 35);
+  messageDesc(file_converge_peer_v1_peer, 36);
 
 /**
  * @generated from message converge.peer.v1.HoldersRequest
@@ -1052,7 +1070,39 @@ export type HoldersRequest = Message<"converge.peer.v1.HoldersRequest"> & {
  * Use `create(HoldersRequestSchema)` to create a new message.
  */
 export const HoldersRequestSchema: GenMessage<HoldersRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 36);
+  messageDesc(file_converge_peer_v1_peer, 37);
+
+/**
+ * The receiver is the home of a context whose copies differ, and is to make them equal.
+ *
+ * @generated from message converge.peer.v1.NudgeRequest
+ */
+export type NudgeRequest = Message<"converge.peer.v1.NudgeRequest"> & {
+  /**
+   * @generated from field: string context_id = 1;
+   */
+  contextId: string;
+};
+
+/**
+ * Describes the message converge.peer.v1.NudgeRequest.
+ * Use `create(NudgeRequestSchema)` to create a new message.
+ */
+export const NudgeRequestSchema: GenMessage<NudgeRequest> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 38);
+
+/**
+ * @generated from message converge.peer.v1.NudgeAnswer
+ */
+export type NudgeAnswer = Message<"converge.peer.v1.NudgeAnswer"> & {
+};
+
+/**
+ * Describes the message converge.peer.v1.NudgeAnswer.
+ * Use `create(NudgeAnswerSchema)` to create a new message.
+ */
+export const NudgeAnswerSchema: GenMessage<NudgeAnswer> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 39);
 
 /**
  * @generated from message converge.peer.v1.ForwardRequest
@@ -1079,7 +1129,7 @@ export type ForwardRequest = Message<"converge.peer.v1.ForwardRequest"> & {
  * Use `create(ForwardRequestSchema)` to create a new message.
  */
 export const ForwardRequestSchema: GenMessage<ForwardRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 37);
+  messageDesc(file_converge_peer_v1_peer, 40);
 
 /**
  * @generated from message converge.peer.v1.ForwardAnswer
@@ -1096,7 +1146,7 @@ export type ForwardAnswer = Message<"converge.peer.v1.ForwardAnswer"> & {
  * Use `create(ForwardAnswerSchema)` to create a new message.
  */
 export const ForwardAnswerSchema: GenMessage<ForwardAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 38);
+  messageDesc(file_converge_peer_v1_peer, 41);
 
 /**
  * @generated from enum converge.peer.v1.CallKind
@@ -1178,11 +1228,18 @@ export enum CallKind {
   HOLDERS = 10,
 
   /**
+   * NudgeRequest, NudgeAnswer.
+   *
+   * @generated from enum value: CALL_KIND_NUDGE = 11;
+   */
+  NUDGE = 11,
+
+  /**
    * ForwardRequest, ForwardAnswer.
    *
-   * @generated from enum value: CALL_KIND_FORWARD = 11;
+   * @generated from enum value: CALL_KIND_FORWARD = 12;
    */
-  FORWARD = 11,
+  FORWARD = 12,
 }
 
 /**
