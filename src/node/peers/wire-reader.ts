@@ -120,9 +120,11 @@ export class WireReader {
         this.#at += bytes;
         return;
       }
-      case 2:
-        this.#at += this.#length(name);
+      case 2: {
+        const length = this.#length(name);
+        this.#at += length;
         return;
+      }
       default:
         throw invalid(name, `has wire type ${this.#type}`);
     }
