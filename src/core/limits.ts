@@ -238,8 +238,6 @@ export const limits = {
   peerConnectionsPerNodeMax: 2,
   /** An entry's protobuf encoding without its hash. */
   entryWireBytesMax: 5 * MiB,
-  /** Nodes that keep one context. */
-  holdersMax: 64,
   /** Contexts, and rows, of one message between nodes. */
   peerItemsMax: 8192,
   peerRowsMax: 65_536,

@@ -43,6 +43,13 @@ export interface NewContext {
   readonly isNew: boolean;
 }
 
+export interface Digested {
+  readonly holders: readonly string[];
+  readonly item: Uint8Array;
+  /** True if it is stored beside the context. */
+  readonly isSaved: boolean;
+}
+
 export interface ContextUses {
   readonly pipeTo: (nodeId: string) => PeerPipe;
   /** Entries of this node have lost their place. */
@@ -192,8 +199,11 @@ export class ContextReplica implements PipedContext {
     return this.terms === undefined ? undefined : await this.#holding();
   }
 
-  /** Returns what anti-entropy has of the context, and writes it; undefined if this node does not keep it with others. */
-  digested(): Promise<{ readonly holders: readonly string[]; readonly item: Uint8Array } | undefined> {
+  /**
+   * Returns what anti-entropy has of the context, and writes it unless this node may add entries at any time; undefined if
+   * this node does not keep the context with others.
+   */
+  digested(): Promise<Digested | undefined> {
     return this.#turns.run(async () => {
       const replica = this.state.shared?.replica;
       const { view, hasher, replicas } = this.#parts;
@@ -201,12 +211,10 @@ export class ContextReplica implements PipedContext {
         return undefined;
       const committed = this.state.head?.latest ?? 0;
       const item = digestItem(this.contextId, { ...(await this.position()), committed }, hasher);
-      await replicas.save(this.state, {
-        ...replica,
-        committed: Math.max(replica.committed, committed),
-        digestItem: item,
-      });
-      return { holders: replica.holders, item };
+      const isSaved = this.#lead === undefined;
+      const written = { ...replica, committed: Math.max(replica.committed, committed), digestItem: item };
+      if (isSaved) await replicas.save(this.state, written);
+      return { holders: replica.holders, item, isSaved };
     });
   }
 

@@ -30,6 +30,8 @@ export class DigestKeeper {
   readonly #dirty = new Map<string, Counted | undefined>();
   /** Contexts at rest with entries that are not committed, as far as this node knows. */
   readonly unsettled = new Set<string>();
+  /** Contexts whose home this node is: their entries come without a word about the replica, so nothing is stored of them. */
+  readonly #unsaved = new Map<string, Counted>();
   /** Contexts up to this one are in the sums; undefined once all are. */
   #scannedThrough: string | undefined = "";
   #scanning: Promise<void> | undefined;
@@ -43,9 +45,11 @@ export class DigestKeeper {
   changing(contextId: string, before: Replica | undefined): void {
     this.unsettled.delete(contextId);
     if (this.#dirty.has(contextId)) return;
+    const unsaved = this.#unsaved.get(contextId);
+    this.#unsaved.delete(contextId);
     const isCounted = before?.digestItem !== undefined && this.#isScanned(contextId);
     const { holders = [], digestItem = noItem } = before ?? {};
-    this.#dirty.set(contextId, isCounted ? { holders, item: digestItem } : undefined);
+    this.#dirty.set(contextId, unsaved ?? (isCounted ? { holders, item: digestItem } : undefined));
   }
 
   /** Brings the sums up to date, as far as contexts have come to rest. */
@@ -66,6 +70,7 @@ export class DigestKeeper {
       if (now === undefined || this.#dirty.has(contextId)) continue;
       if (replica.isUnsettled) this.unsettled.add(contextId);
       this.#change(contextId, now, "add");
+      if (!now.isSaved) this.#unsaved.set(contextId, now);
     }
   }
 

@@ -242,7 +242,9 @@ export class Replication {
   }
 
   #stored(state: ContextState, rows: readonly StoredEntry[] | undefined): void {
-    this.#contexts.get(state.id)?.stored(rows);
+    const replica = this.#contexts.get(state.id);
+    if (replica?.lead !== undefined) this.#digests.changing(state.id, state.shared?.replica);
+    replica?.stored(rows);
   }
 
   async #read(contextId: string): Promise<ContextReplica> {
@@ -268,6 +270,8 @@ export class Replication {
       this.#contexts.delete(contextId);
       if (replica.isBusy) this.#contexts.set(contextId, replica);
       else {
+        // What is known of a context whose home this node was is stored now.
+        if (replica.lead !== undefined) this.#digests.changing(contextId, replica.state.shared?.replica);
         replica.close();
         this.#parts.replicas.release(replica.state);
       }
