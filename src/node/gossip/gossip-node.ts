@@ -130,13 +130,16 @@ export class GossipNode {
     return { ...this.#swim.counters, ...this.#driver.counters };
   }
 
+  /** This node alone, at no cost. */
+  get self(): Member {
+    return this.#member(this.#swim.self);
+  }
+
   /** This node first, others by name. */
   members(): Member[] {
-    const [self, ...others] = this.#swim.members();
+    const others = this.#swim.members().filter(({ isSelf }) => !isSelf);
     others.sort((one, other) => (one.name < other.name ? -1 : 1));
-    return [...(self === undefined ? [] : [self]), ...others].map((view) =>
-      toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs),
-    );
+    return [this.self, ...others.map((view) => this.#member(view))];
   }
 
   join(addresses: readonly string[], signal: AbortSignal): Promise<readonly JoinOutcome[]> {
@@ -176,6 +179,10 @@ export class GossipNode {
     }
     const all = [...seeds, ...others.map(({ gossipAddress }) => gossipAddress)];
     this.#driver.setSeeds([...new Set(all)]);
+  }
+
+  #member(view: MemberView): Member {
+    return toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs);
   }
 }
 
