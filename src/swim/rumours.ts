@@ -16,7 +16,7 @@ import { areVersions, defaultDelegate, ownVersions } from "./versions.ts";
 import { encodeMessage } from "./wire/encode-message.ts";
 import type { Alive, Dead, Suspect } from "./wire/messages.ts";
 
-/** Nobody gets here by contradicting; beyond, a member could not contradict any more. */
+/** The greatest a member can announce. Accusations are of less, because who is accused must be able to contradict. */
 const incarnationMax = 0xffff_fff0;
 /** Members that count their incarnations from 1, as memberlist does, stay below this; ledger nodes begin with Unix seconds. */
 const countedIncarnationsMax = 1_000_000;
@@ -51,7 +51,7 @@ export class Rumours {
   alive(message: Alive): void {
     const { self, counters } = this.#node;
     const { node: name, incarnation } = message;
-    if (!isPossible(message)) {
+    if (!isPossible(message) || incarnation > this.#incarnationMax) {
       counters.invalidMessages++;
       return;
     }
@@ -162,7 +162,7 @@ export class Rumours {
     const isSame =
       !isElsewhere && sameBytes(message.meta, self.meta) && sameBytes(message.versions, self.versions);
     if (incarnation < self.incarnation || (incarnation === self.incarnation && isSame)) return;
-    this.#accused("alive", incarnation, self.name);
+    if (this.#isPlausible(incarnation)) this.#accused("alive", incarnation, self.name);
   }
 
   /** Contradicts, unless it is old or this node is on its way out. */
@@ -288,8 +288,13 @@ export class Rumours {
     this.#node.outbox.push({ kind: "member", change, member: memberView(this.#node.table, slot) });
   }
 
+  get #incarnationMax(): number {
+    return Math.min(incarnationMax, this.#node.options.incarnationMax?.() ?? incarnationMax);
+  }
+
+  /** Tells if somebody can be accused of this incarnation. */
   #isPlausible(incarnation: number): boolean {
-    if (incarnation <= incarnationMax) return true;
+    if (incarnation < this.#incarnationMax) return true;
     this.#node.counters.invalidMessages++;
     return false;
   }

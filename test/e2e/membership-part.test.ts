@@ -2,6 +2,8 @@
 
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { createSocket } from "node:dgram";
+import { encodeMessage } from "../../src/swim/wire/encode-message.ts";
+import type { PacketMessage } from "../../src/swim/wire/messages.ts";
 import { fetchClient } from "../support/fetch-client.ts";
 import { type InProcessServer, startInProcessServer } from "../support/in-process-server.ts";
 import { answerOf, type Json } from "../support/interop-client.ts";
@@ -74,6 +76,29 @@ test("gossip that crashes comes back at its address with a higher incarnation, d
     expect((await scrape(observer.url)).value("converge_ledger_gossip_deaths_total")).toBe(0);
   const restarts = 'converge_ledger_child_restarts_total{child="ledger/membership"}';
   expect((await scrape(a.url)).value(restarts)).toBe(3);
+});
+
+test("a node that is accused of the greatest incarnations there are can still come back", async () => {
+  const a = await startNode("a");
+  const b = await startNode("b", a);
+  for (const observer of [a, b]) await until("b is seen", () => isAlive(observer, "b"));
+  const liar = createSocket("udp4");
+  const port = Number(gossipOf(b).split(":")[1]);
+  const say = (message: PacketMessage): void => liar.send(encodeMessage(message), port, "127.0.0.1");
+  for (const incarnation of [0xffff_ffff, 0xffff_fff0, 0xffff_ffe0, 0xf000_0000]) {
+    say({ kind: "suspect", node: "b", incarnation, from: "liar" });
+    say({ kind: "dead", node: "b", incarnation, from: "b" });
+  }
+  const refused = 'converge_ledger_gossip_refused_total{reason="invalid"}';
+  await until("b has heard it", async () => (await scrape(b.url)).value(refused) === 8);
+  liar.close();
+
+  const { incarnation } = (await seenBy(a, "b")) ?? {};
+  b.server.fail("ledger/membership", new Error("made to crash"));
+  await until("b has come back", async () => {
+    const seen = await seenBy(a, "b");
+    return Number(seen?.["incarnation"]) > Number(incarnation) && seen?.["state"] === "MEMBER_STATE_ALIVE";
+  });
 });
 
 test("a node that has left joins again once its address is free, after it was not", async () => {

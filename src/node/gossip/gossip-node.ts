@@ -44,6 +44,13 @@ export interface GossipNodeOptions {
 
 /** How long a good-bye may take. */
 const departMs = 5000;
+/**
+ * Incarnations are Unix seconds, and one more for each contradiction. Who is said to be so far ahead of the clock is lied
+ * about, and would use up in one contradiction what there is for all: then it could never come back.
+ */
+const incarnationsAhead = 2 ** 30;
+/** Clocks that show less were never set. */
+const unixSecondsMin = 1_750_000_000;
 
 /** One life of this node in gossip: a {@link Swim} with its driver, keys and log. */
 export class GossipNode {
@@ -193,6 +200,7 @@ function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
     endpoint,
     meta: encodeMemberTags(tags(formatIp(endpoint.address))),
     incarnation,
+    incarnationMax: () => Math.max(unixSecondsMin, Math.floor(Date.now() / 1000)) + incarnationsAhead,
     timing: timingProfiles[profile],
     label,
     keyring: keys.ring,
