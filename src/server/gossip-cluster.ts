@@ -49,6 +49,10 @@ export class GossipCluster implements Cluster {
   #hasLeft = false;
   #rosterTrouble: string | undefined;
   #crashed = Promise.withResolvers<Error>();
+  /** Whether the part that gossips runs, be it that this node has left. */
+  #isOn = false;
+  /** The last of what begins and ends lives, one after the other: two at a time would want the same port. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(options: GossipClusterOptions) {
     this.#options = options;
@@ -58,7 +62,10 @@ export class GossipCluster implements Cluster {
   /** Begins a life. `isStopping` tells, when it ends, if the whole server does. Rejects with LedgerError. */
   async start(isStopping: () => boolean): Promise<RunningChild> {
     this.#crashed = Promise.withResolvers<Error>();
-    if (!this.#hasLeft) await this.#begin(this.#options.seeds);
+    await this.#inTurn(async () => {
+      if (!this.#hasLeft) await this.#begin(this.#options.seeds);
+      this.#isOn = true;
+    });
     const { clock } = this.#options;
     let cancel = (): void => {};
     const refresh = (): void => {
@@ -70,8 +77,11 @@ export class GossipCluster implements Cluster {
       crashed: this.#crashed.promise,
       stop: async () => {
         cancel();
-        // A server that stops says so; one that only lost this part is back in a moment.
-        await this.#end(isStopping() ? "stop" : undefined);
+        await this.#inTurn(async () => {
+          this.#isOn = false;
+          // A server that stops says so; one that only lost this part is back in a moment.
+          await this.#end(isStopping() ? "stop" : undefined);
+        });
       },
     };
   }
@@ -102,14 +112,20 @@ export class GossipCluster implements Cluster {
   }
 
   async join(addresses: readonly string[], signal: AbortSignal): Promise<readonly JoinOutcome[]> {
-    if (this.#hasLeft) {
-      this.#hasLeft = false;
+    await this.#inTurn(async () => {
+      if (!this.#hasLeft) return;
+      if (!this.#isOn) throw restarting();
       await this.#begin([]);
-    }
+      this.#hasLeft = false;
+    });
     return await this.#running.join(addresses, signal);
   }
 
   async leave(): Promise<void> {
+    await this.#inTurn(() => this.#leave());
+  }
+
+  async #leave(): Promise<void> {
     if (this.#hasLeft) return;
     void this.#running;
     this.#hasLeft = true;
@@ -160,6 +176,12 @@ export class GossipCluster implements Cluster {
   get #running(): GossipNode {
     if (this.#life !== undefined) return this.#life;
     throw this.#hasLeft ? hasLeft() : restarting();
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    await done;
   }
 
   async #begin(seeds: readonly string[]): Promise<void> {
@@ -218,7 +240,9 @@ export class GossipCluster implements Cluster {
     if (tags.nodeId !== undefined) {
       const isGone = kind === "left" || kind === "forgotten";
       const news = isGone ? { ...member, state: "left" as const } : member;
-      void this.#updateRoster({ members: [...this.members().slice(0, 1), news] });
+      // Many change at once: what is done for each must not grow with how many there are.
+      const self = this.#life?.self ?? this.#lastMembers[0];
+      void this.#updateRoster({ members: self === undefined ? [news] : [self, news] });
     }
     this.#tell(change);
   }

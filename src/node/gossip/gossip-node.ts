@@ -49,6 +49,13 @@ export interface GossipNodeOptions {
 
 /** How long a good-bye may take. */
 const departMs = 5000;
+/**
+ * Incarnations are Unix seconds, and one more for each contradiction. Who is said to be so far ahead of the clock is lied
+ * about, and would use up in one contradiction what there is for all: then it could never come back.
+ */
+const incarnationsAhead = 2 ** 30;
+/** Clocks that show less were never set. */
+const unixSecondsMin = 1_750_000_000;
 
 /** One life of this node in gossip: a {@link Swim} with its driver, keys and log. */
 export class GossipNode {
@@ -140,13 +147,16 @@ export class GossipNode {
     return { ...this.#swim.counters, ...this.#driver.counters };
   }
 
+  /** This node alone, at no cost. */
+  get self(): Member {
+    return this.#member(this.#swim.self);
+  }
+
   /** This node first, others by name. */
   members(): Member[] {
-    const [self, ...others] = this.#swim.members();
+    const others = this.#swim.members().filter(({ isSelf }) => !isSelf);
     others.sort((one, other) => (one.name < other.name ? -1 : 1));
-    return [...(self === undefined ? [] : [self]), ...others].map((view) =>
-      toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs),
-    );
+    return [this.self, ...others.map((view) => this.#member(view))];
   }
 
   join(addresses: readonly string[], signal: AbortSignal): Promise<readonly JoinOutcome[]> {
@@ -187,6 +197,10 @@ export class GossipNode {
     const all = [...seeds, ...others.map(({ gossipAddress }) => gossipAddress)];
     this.#driver.setSeeds([...new Set(all)]);
   }
+
+  #member(view: MemberView): Member {
+    return toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs);
+  }
 }
 
 function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
@@ -196,6 +210,7 @@ function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
     endpoint,
     meta: encodeMemberTags(tags(formatIp(endpoint.address))),
     incarnation,
+    incarnationMax: () => Math.max(unixSecondsMin, Math.floor(Date.now() / 1000)) + incarnationsAhead,
     timing: timingProfiles[profile],
     label,
     keyring: keys.ring,
