@@ -176,6 +176,8 @@ export const limits = {
   peerAddressLengthMax: 261,
   /** Places of one Join. */
   joinAddressesMax: 64,
+  /** Nodes that may be meant to keep a context. */
+  replicasMax: 16,
   /** Joins, and changes of members and gossip keys, that are on their way at the same time. */
   clusterCommandsMax: 16,
   /** Watches of members. Each may hold every member twice. */

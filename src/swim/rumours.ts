@@ -62,6 +62,7 @@ export class Rumours {
     const moves = known !== -1 && !sameEndpoint(table.profileOf(known).endpoint, endpoint);
     if (known !== -1 && incarnation <= table.incarnationOf(known) && !moves) return;
     if (known === -1 && !this.#mayJoin(message)) return;
+    if (this.#isRefused(message)) return;
     const slot = known === -1 ? table.insert(name, this.#node.nowMs, true) : known;
     this.#accept(slot, message, endpoint, known === -1);
   }
@@ -146,6 +147,13 @@ export class Rumours {
   removed(slot: number): void {
     this.#forgotten.delete(slot);
     this.#suspicions.delete(slot);
+  }
+
+  #isRefused({ node: name, meta }: Alive): boolean {
+    const { options, outbox } = this.#node;
+    const reason = options.refuses?.(meta);
+    if (reason !== undefined) outbox.notice({ kind: "member-refused", name, reason });
+    return reason !== undefined;
   }
 
   #aliveAboutSelf(message: Alive, endpoint: Endpoint): void {

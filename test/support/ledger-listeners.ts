@@ -30,7 +30,7 @@ export interface Listening extends LedgerWorld, AsyncDisposable {
   changed(): void;
 }
 
-const alone = aloneCluster(() => ({ name: "n-1", tags: {} }), 0);
+const alone = aloneCluster({ self: () => ({ name: "n-1", tags: {} }), sinceMs: 0, hasOthers: () => false });
 
 /** Starts both listeners over a new ledger; the same seed gives the same ids. */
 export async function startListeners(
