@@ -68,6 +68,10 @@ export function memberMessage(member: Member): MemberMessage {
   });
 }
 
+export function memberStateNumber(state: MemberState | undefined): StateNumber {
+  return state === undefined ? StateNumber.UNSPECIFIED : states[state];
+}
+
 export function writeCopiesNumber(writeCopies: WriteCopies | undefined): CopiesNumber {
   return writeCopies === undefined ? CopiesNumber.UNSPECIFIED : copies[writeCopies];
 }

@@ -21,9 +21,11 @@ import { shuttingDown } from "../rpc/shutdown.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
+import { aloneReplication } from "./alone-replication.ts";
 import { damageReports } from "./damage-reports.ts";
 import { settingsDiffer } from "./settings-differ.ts";
 import { listenerParts } from "./listening.ts";
+import { LocalGroups } from "./local-groups.ts";
 import { createMembership } from "./membership.ts";
 import { NodeSigner } from "./node-signer.ts";
 import { supervisedParts } from "./supervised-parts.ts";
@@ -112,7 +114,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const draining = new AbortController();
   const over = new AbortController();
   const shutdown = { draining: draining.signal, over: over.signal };
-  const listening = listenerParts({ config, log, ledger, cluster, metrics, readiness, shutdown });
+  const watchersOf = (contextId: string): number => ledger.watchersOf(contextId);
+  const surface = {
+    replication: aloneReplication(ledger, cluster),
+    discovery: { groups: new LocalGroups({ cluster, clock, watchersOf }), clock, random: systemRandom },
+  };
+  const listening = listenerParts({ config, log, ledger, cluster, metrics, readiness, shutdown, ...surface });
   const parts = { config, log, store, ledger, signer, clock, listening, membership };
   const root = supervisedParts({ ...parts, openStore: options.openStore, draining: draining.signal });
   const tree = new SupervisionTree(root, {
