@@ -54,7 +54,7 @@ function joined(client: Client, request: Parameters<Client["join"]>[0]) {
       } else events.push(event.case ?? "nothing");
     }
   })().catch((error: unknown) => readFailure(error).reason);
-  const has = (count: number): Promise<void> => until(`${count} events`, () => events.length === count);
+  const has = (count: number): Promise<unknown> => until(`${count} events`, () => events.length === count);
   const leave = async (): Promise<void> => {
     abort.abort();
     await ended;
