@@ -1,3 +1,4 @@
+import { type ClusterSettings, settingsConflict } from "../core/cluster-settings.ts";
 import { LedgerError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Member, MemberChange, MemberTags } from "../core/member.ts";
@@ -6,10 +7,13 @@ import type { GossipIncarnation } from "../ledger/gossip-incarnation.ts";
 import type { Clock } from "../ledger/ports.ts";
 import { GossipNode, type GossipNodeOptions } from "../node/gossip/gossip-node.ts";
 import type { KeyRequest } from "../node/gossip/key-messages.ts";
-import type { KeyRound } from "../node/gossip/key-rounds.ts";
+import { isOwnPlace } from "../node/gossip/joiner.ts";
 import type { Cluster, GossipCounts, GossipStatus, JoinOutcome, KeyReport } from "../rpc/cluster.ts";
 import type { RunningChild } from "../supervisor/spec.ts";
+import { FirstExchange } from "./first-exchange.ts";
 import { addCounts, noCounts } from "./gossip-counts.ts";
+import { hasLeft, inUse, notEverywhere, restarting } from "./gossip-refusals.ts";
+import { reportOf } from "./key-report.ts";
 
 export interface GossipClusterOptions extends Pick<
   GossipNodeOptions,
@@ -17,12 +21,16 @@ export interface GossipClusterOptions extends Pick<
 > {
   /** Asked when gossip starts: it begins before the ledger is made, and ends after. */
   readonly ledger: () => { readonly roster: Roster; readonly incarnation: GossipIncarnation };
-  /** What this node is called and says about itself; asked at each start, when the listeners have their ports. */
+  /** What this node is called and says about itself; asked when the listeners have their ports. */
   readonly self: () => LocalMember;
+  /** Of the cluster; nodes with others are no members of it. */
+  readonly settings: ClusterSettings;
   readonly clock: Clock;
   readonly log: Log;
   /** A member has changed. */
   readonly onChange: () => void;
+  /** The cluster that this node was to join, or was in, has other settings. Not called once it has heard from one that has its own. */
+  readonly onMisfit: (outcome: JoinOutcome) => void;
 }
 
 /** This node as it describes itself. */
@@ -36,11 +44,14 @@ export interface LocalMember {
 
 /** How often the roster hears who is alive. */
 const rosterIntervalMs = 60_000;
+/** How often this node looks whether it has something else to say about itself. */
+const describeIntervalMs = 500;
 
 /** This node as a member of a cluster, through any number of lives: gossip that crashes comes back at the same address. */
 export class GossipCluster implements Cluster {
   readonly #options: GossipClusterOptions;
   readonly #listeners = new Set<(change: MemberChange) => void>();
+  readonly #first: FirstExchange;
   #life: GossipNode | undefined;
   #port: number;
   /** As they were when the last life ended. */
@@ -57,6 +68,7 @@ export class GossipCluster implements Cluster {
   constructor(options: GossipClusterOptions) {
     this.#options = options;
     this.#port = options.gossip.port;
+    this.#first = new FirstExchange(() => this.#isAwaitingOthers());
   }
 
   /** Begins a life. `isStopping` tells, when it ends, if the whole server does. Rejects with LedgerError. */
@@ -67,16 +79,14 @@ export class GossipCluster implements Cluster {
       this.#isOn = true;
     });
     const { clock } = this.#options;
-    let cancel = (): void => {};
-    const refresh = (): void => {
-      void this.#updateRoster({ members: this.members() });
-      cancel = clock.after(rosterIntervalMs, refresh);
-    };
-    refresh();
+    const ends = [
+      repeatedly(clock, rosterIntervalMs, () => void this.#updateRoster({ members: this.members() })),
+      repeatedly(clock, describeIntervalMs, () => this.#describe()),
+    ];
     return {
       crashed: this.#crashed.promise,
       stop: async () => {
-        cancel();
+        for (const end of ends) end();
         await this.#inTurn(async () => {
           this.#isOn = false;
           // A server that stops says so; one that only lost this part is back in a moment.
@@ -104,6 +114,14 @@ export class GossipCluster implements Cluster {
   /** Where gossip listens; undefined while it does not. */
   get bound(): GossipNode["bound"] | undefined {
     return this.#life?.bound;
+  }
+
+  hasExchanged(): boolean {
+    return this.#first.isOver;
+  }
+
+  onExchanged(listener: () => void): () => void {
+    return this.#first.onOver(listener);
   }
 
   onChange(listener: (change: MemberChange) => void): () => void {
@@ -149,6 +167,8 @@ export class GossipCluster implements Cluster {
     if (kept === undefined) return;
     const error = await roster.update({ forgotten: [kept.nodeId] });
     if (error !== undefined) throw error;
+    this.#first.recheck();
+    this.#options.onChange();
   }
 
   listKeys(signal: AbortSignal): Promise<KeyReport> {
@@ -185,7 +205,7 @@ export class GossipCluster implements Cluster {
   }
 
   async #begin(seeds: readonly string[]): Promise<void> {
-    const { ledger, self, log, gossip, advertise, label, profile, keys } = this.#options;
+    const { ledger, self, log, gossip, advertise, label, profile, keys, settings } = this.#options;
     const { onPeerConnection, onKeysChanged } = this.#options;
     const { roster, incarnation } = ledger();
     await roster.load();
@@ -208,13 +228,51 @@ export class GossipCluster implements Cluster {
         onKeysChanged,
       },
       incarnation: first,
+      refuses: (theirs) => settingsConflict(settings, theirs),
+      onExchanged: () => this.#exchanged(),
+      onSeedsTried: (outcomes) => this.#seedsTried(outcomes),
       onChange: (change) => this.#changed(change),
       onIncarnation: (next) => void incarnation.announced(next),
     });
     this.#life = life;
+    // Others may have asked before.
+    this.#exchanged();
     this.#port = life.bound.port;
     void life.crashed.then((error) => this.#crashed.resolve(error));
     log.info("gossip has started", { address: life.address, encrypted: !keys.isEmpty });
+  }
+
+  /** Undefined before the roster is read. */
+  #isAwaitingOthers(): boolean | undefined {
+    const { ledger, seeds, self } = this.#options;
+    if (seeds.length > 0) return true;
+    const { roster } = ledger();
+    return roster.isLoaded ? roster.members().some(({ nodeId }) => nodeId !== self().nodeId) : undefined;
+  }
+
+  /** A whole state was merged: that of a ledger node, or of somebody who knows one. */
+  #exchanged(): void {
+    const isLedgerNode = ({ isSelf, state, tags }: Member): boolean =>
+      !isSelf && tags.nodeId !== undefined && (state === "alive" || state === "suspect");
+    if (this.#first.isOver || !this.members().some(isLedgerNode)) return;
+    this.#first.over();
+    this.#options.onChange();
+  }
+
+  #seedsTried(outcomes: readonly JoinOutcome[]): void {
+    if (this.#first.isOver || outcomes.some(({ error }) => error === undefined)) return;
+    const misfit = outcomes.find(({ isRefused }) => isRefused === true);
+    if (misfit !== undefined) return this.#options.onMisfit(misfit);
+    // A list that names this node alone names nobody to wait for.
+    if (!outcomes.every(isOwnPlace)) return;
+    this.#first.over();
+    this.#options.onChange();
+  }
+
+  #describe(): void {
+    if (this.#life?.describe() !== true) return;
+    const [member] = this.members();
+    if (member !== undefined) this.#tell({ kind: "updated", member });
   }
 
   async #end(goodBye: "leave" | "stop" | undefined): Promise<void> {
@@ -283,56 +341,17 @@ const words: Readonly<Record<MemberChange["kind"], string>> = {
   forgotten: "been forgotten",
 };
 
-function reportOf({ states, failures }: KeyRound): KeyReport {
-  const keys = new Map<string, { id: string; members: string[]; primaryOf: string[] }>();
-  for (const [name, { ids, primary }] of states) {
-    for (const id of ids) {
-      const key = keys.get(id) ?? { id, members: [], primaryOf: [] };
-      keys.set(id, key);
-      key.members.push(name);
-      if (id === primary) key.primaryOf.push(name);
-    }
-  }
-  return {
-    keys: [...keys.values()],
-    failures: [...failures].map(([member, error]) => ({ member, error })),
+/** Calls `run` now and again and again, until the returned function is called. */
+function repeatedly(clock: Clock, everyMs: number, run: () => void): () => void {
+  let cancel = (): void => {};
+  const next = (): void => {
+    run();
+    cancel = clock.after(everyMs, next);
   };
+  next();
+  return () => cancel();
 }
 
 function isUnknown(error: unknown): boolean {
   return error instanceof LedgerError && error.facts.reason === "MEMBER_NOT_FOUND";
-}
-
-function notEverywhere(id: string, without: readonly string[]): LedgerError {
-  const text = `gossip key ${id} is not known to ${without.join(", ")}`;
-  return new LedgerError("FAILED_PRECONDITION", text, {
-    reason: "GOSSIP_KEY_NOT_EVERYWHERE",
-    field: "id",
-    value: id,
-    remedy: "add it first",
-  });
-}
-
-function inUse(id: string, users: readonly string[]): LedgerError {
-  return new LedgerError("FAILED_PRECONDITION", `${users.join(", ")} write with gossip key ${id}`, {
-    reason: "GOSSIP_KEY_PRIMARY",
-    field: "id",
-    value: id,
-    remedy: "use another key first",
-  });
-}
-
-function hasLeft(): LedgerError {
-  return new LedgerError("FAILED_PRECONDITION", "this node has left its cluster", {
-    reason: "GOSSIP_LEFT",
-    remedy: "join again",
-  });
-}
-
-function restarting(): LedgerError {
-  return new LedgerError("UNAVAILABLE", "gossip restarts", {
-    reason: "GOSSIP_STOPPED",
-    remedy: "try again when it is back",
-    retryAfterMs: 1000,
-  });
 }

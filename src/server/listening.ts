@@ -7,7 +7,8 @@ import { startHttpListener } from "../rpc/http/listener.ts";
 import { BodyBudget } from "../rpc/incoming/body-budget.ts";
 import type { Listener } from "../rpc/listener-options.ts";
 import { metricsContentType, type PrometheusMetrics } from "../rpc/metrics.ts";
-import { createRpcHandlers } from "../rpc/router.ts";
+import type { ReplicationView } from "../rpc/replication-view.ts";
+import { createRpcHandlers, type RouterParts } from "../rpc/router.ts";
 import type { Shutdown } from "../rpc/shutdown.ts";
 import { hostCheck } from "./host-check.ts";
 import { readTls } from "./read-tls.ts";
@@ -26,6 +27,8 @@ export function listenerParts(parts: {
   readonly log: Log;
   readonly ledger: Ledger;
   readonly cluster: Cluster;
+  readonly replication: ReplicationView;
+  readonly discovery: RouterParts["discovery"];
   readonly metrics: PrometheusMetrics;
   readonly readiness: TreeReadiness;
   readonly shutdown: Shutdown;

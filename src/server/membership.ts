@@ -11,12 +11,14 @@ import type { NodeIdentity } from "./node-signer.ts";
 
 export interface MembershipOptions extends Pick<
   GossipClusterOptions,
-  "ledger" | "clock" | "log" | "onChange"
+  "ledger" | "clock" | "log" | "onChange" | "onMisfit"
 > {
   readonly config: ServerConfig;
   readonly version: string;
   /** Known once the storage was opened. */
   readonly identity: () => NodeIdentity & { readonly logName: string };
+  /** Whether this node can take appends now. */
+  readonly canWrite: () => boolean;
   /** Where the listeners are, once they listen. */
   readonly ports: () => { readonly grpc: number; readonly http: number };
 }
@@ -36,10 +38,16 @@ export function createMembership(options: MembershipOptions): Membership {
   };
   if (config.gossip === undefined) {
     const describe = (): AloneNode => ({ name: self().name, tags: self().tags("") });
-    const cluster = aloneCluster(describe, Number(clock.nowNs() / 1_000_000n));
+    const hasOthers = (): boolean => {
+      const { roster } = options.ledger();
+      return !roster.isLoaded || roster.members().some(({ nodeId }) => nodeId !== self().nodeId);
+    };
+    const sinceMs = Number(clock.nowNs() / 1_000_000n);
+    const cluster = aloneCluster({ self: describe, sinceMs, hasOthers });
     return { cluster, start: undefined };
   }
-  const { ledger, log, onChange } = options;
+  const { ledger, log, onChange, onMisfit } = options;
+  const { replicas, writeCopies } = config;
   const cluster = new GossipCluster({
     gossip: config.gossip,
     advertise: config.gossipAdvertise,
@@ -47,14 +55,16 @@ export function createMembership(options: MembershipOptions): Membership {
     profile: config.gossipTiming,
     keys: openKeys(config.gossipKeyFile),
     seeds: config.join,
-    ...{ ledger, self, clock, log, onChange },
+    settings: { replicas, writeCopies },
+    ...{ ledger, self, clock, log, onChange, onMisfit },
   });
   return { cluster, start: (isStopping) => cluster.start(isStopping) };
 }
 
-function tagsOf({ config, version, identity, ports }: MembershipOptions, host: string): MemberTags {
+function tagsOf({ config, version, identity, ports, canWrite }: MembershipOptions, host: string): MemberTags {
   const { nodeId, logName } = identity();
   const { grpc, http } = ports();
+  const { replicas, writeCopies } = config;
   return {
     nodeId,
     rpcAddress: reachable({ ...config.grpc, port: grpc }, host),
@@ -63,6 +73,7 @@ function tagsOf({ config, version, identity, ports }: MembershipOptions, host: s
     logName,
     protocolMin: peerProtocol.min,
     protocolMax: peerProtocol.max,
+    ...{ replicas, writeCopies, canWrite: canWrite() },
   };
 }
 

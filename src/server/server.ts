@@ -6,7 +6,7 @@
 
 import { LedgerError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ConfigError, ServerConfig } from "../config.ts";
 import { loadHasher } from "../hash/load-hasher.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { watchProcess } from "../node/process-reading.ts";
@@ -21,8 +21,11 @@ import { shuttingDown } from "../rpc/shutdown.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
+import { aloneReplication } from "./alone-replication.ts";
 import { damageReports } from "./damage-reports.ts";
+import { settingsDiffer } from "./settings-differ.ts";
 import { listenerParts } from "./listening.ts";
+import { LocalGroups } from "./local-groups.ts";
 import { createMembership } from "./membership.ts";
 import { NodeSigner } from "./node-signer.ts";
 import { supervisedParts } from "./supervised-parts.ts";
@@ -46,6 +49,8 @@ export interface Server {
   logKey(): Promise<string>;
   /** Resolves when a part failed too often and the server has stopped itself. */
   readonly crashed: Promise<Error>;
+  /** Resolves if the cluster that this node was to join, or was in, has other settings. It goes on until it is stopped. */
+  readonly misfit: Promise<ConfigError>;
   /** Takes a part of the tree for crashed, such as `ledger/storage`; false if it does not run. */
   fail(path: string, error: Error): boolean;
   /** Ends watches, lets calls end within the configured grace, closes the storage. Never rejects. */
@@ -61,6 +66,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const clock = createSystemClock();
   const store = new ReplaceableStore();
   const readProcess = watchProcess(options.process);
+  const misfit = Promise.withResolvers<ConfigError>();
   const membership = createMembership({
     ...{ config, clock, log },
     version: options.build.version,
@@ -68,6 +74,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     identity: () => ({ ...signer.identity, logName: signer.logName }),
     ports: () => ({ grpc: listening.grpc.port, http: listening.http.port }),
     onChange: () => readiness.changed(),
+    onMisfit: (outcome) => misfit.resolve(settingsDiffer(outcome)),
+    canWrite: () => ledger.appendTrouble === undefined && ledger.scrubbed.damaged === 0,
   });
   const { cluster } = membership;
   const metrics: PrometheusMetrics = new PrometheusMetrics({
@@ -106,7 +114,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const draining = new AbortController();
   const over = new AbortController();
   const shutdown = { draining: draining.signal, over: over.signal };
-  const listening = listenerParts({ config, log, ledger, cluster, metrics, readiness, shutdown });
+  const watchersOf = (contextId: string): number => ledger.watchersOf(contextId);
+  const surface = {
+    replication: aloneReplication(ledger, cluster),
+    discovery: { groups: new LocalGroups({ cluster, clock, watchersOf }), clock, random: systemRandom },
+  };
+  const listening = listenerParts({ config, log, ledger, cluster, metrics, readiness, shutdown, ...surface });
   const parts = { config, log, store, ledger, signer, clock, listening, membership };
   const root = supervisedParts({ ...parts, openStore: options.openStore, draining: draining.signal });
   const tree = new SupervisionTree(root, {
@@ -126,6 +139,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     gossip: cluster.status(),
     logKey: async () => (await signer.verifierKeys(signer.logName))[0] ?? "",
     crashed: tree.crashed,
+    misfit: misfit.promise,
     fail: (path, error) => tree.fail(path, error),
     stop: () =>
       (stopped ??= (async () => {

@@ -42,11 +42,15 @@ export function supervisedParts(parts: SupervisedParts): Group {
   const { config, log, openStore, store, ledger, signer, clock, listening, membership, draining } = parts;
   const storage = child("storage", storageStopMs, async () => {
     const opened = await openStore();
-    await signer.begin(opened).catch(async (error: unknown) => {
+    const failed = async (error: unknown): Promise<never> => {
+      store.detach();
       await opened.abort();
       throw error;
-    });
+    };
+    await signer.begin(opened).catch(failed);
     store.attach(opened);
+    // Before anybody is served it is known if this node belongs to a cluster.
+    await ledger.roster.load().catch(failed);
     let hasCrashed = false;
     void opened.crashed.then(() => (hasCrashed = true));
     return {

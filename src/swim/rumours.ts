@@ -64,6 +64,7 @@ export class Rumours {
     const moves = known !== -1 && !sameEndpoint(table.profileOf(known).endpoint, endpoint);
     if (known !== -1 && incarnation <= table.incarnationOf(known) && !moves) return;
     if ((known === -1 || !table.isActive(known)) && !this.#areUnderstood(message)) return;
+    if (this.#isRefused(message)) return;
     if (known === -1 && !this.#makeRoom()) return;
     const slot = known === -1 ? table.insert(name, this.#node.nowMs, true) : known;
     this.#accept(slot, message, endpoint, known === -1);
@@ -151,6 +152,13 @@ export class Rumours {
     this.#forgotten.delete(slot);
     this.#suspicions.delete(slot);
     this.#moves.removed(slot);
+  }
+
+  #isRefused({ node: name, meta }: Alive): boolean {
+    const { options, outbox } = this.#node;
+    const reason = options.refuses?.(meta);
+    if (reason !== undefined) outbox.notice({ kind: "member-refused", name, reason });
+    return reason !== undefined;
   }
 
   #aliveAboutSelf(message: Alive, endpoint: Endpoint): void {

@@ -76,6 +76,11 @@ export class Swim {
     return this.#node.self.incarnation;
   }
 
+  /** What it says about itself. */
+  get meta(): Uint8Array {
+    return this.#node.self.meta;
+  }
+
   /** Messages that are being passed on. */
   get queued(): number {
     return this.#gossiper.queued;

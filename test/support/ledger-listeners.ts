@@ -2,7 +2,11 @@ import http2 from "node:http2";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import type { Log } from "../../src/core/log.ts";
 import type { Cluster } from "../../src/rpc/cluster.ts";
+import type { Groups } from "../../src/rpc/groups.ts";
+import type { ReplicationView } from "../../src/rpc/replication-view.ts";
 import { aloneCluster } from "../../src/server/alone-cluster.ts";
+import { aloneReplication } from "../../src/server/alone-replication.ts";
+import { LocalGroups } from "../../src/server/local-groups.ts";
 import type { CallCode, Metrics, Operation, Protocol } from "../../src/core/metrics.ts";
 import { startGrpcListener } from "../../src/rpc/grpc/listener.ts";
 import { startHttpListener } from "../../src/rpc/http/listener.ts";
@@ -30,11 +34,18 @@ export interface Listening extends LedgerWorld, AsyncDisposable {
   changed(): void;
 }
 
-const alone = aloneCluster(() => ({ name: "n-1", tags: {} }), 0);
+const alone = aloneCluster({ self: () => ({ name: "n-1", tags: {} }), sinceMs: 0, hasOthers: () => false });
 
 /** Starts both listeners over a new ledger; the same seed gives the same ids. */
 export async function startListeners(
-  options: { seed?: number; corsOrigins?: string[]; allowHost?: string[]; cluster?: Cluster } = {},
+  options: {
+    seed?: number;
+    corsOrigins?: string[];
+    allowHost?: string[];
+    cluster?: Cluster;
+    replication?: ReplicationView;
+    groups?: Groups;
+  } = {},
 ): Promise<Listening> {
   const { seed = 1, corsOrigins = [], allowHost = [], cluster = alone } = options;
   const world = ledgerWorld({ random: seededRandom(seed) });
@@ -61,7 +72,11 @@ export async function startListeners(
   const budget = new BodyBudget();
   const shutdown = { draining: new AbortController().signal, over: new AbortController().signal };
   const { ledger } = world;
-  const parts = { ledger, cluster, metrics, readiness, shutdown, budget };
+  const { replication = aloneReplication(ledger, cluster) } = options;
+  const watchersOf = (contextId: string): number => ledger.watchersOf(contextId);
+  const { groups = new LocalGroups({ cluster, clock: world.clock, watchersOf }) } = options;
+  const discovery = { groups, clock: world.clock, random: seededRandom(seed + 1) };
+  const parts = { ledger, cluster, replication, discovery, metrics, readiness, shutdown, budget };
   const handlers = counted(createRpcHandlers(parts), general);
   const host = "127.0.0.1";
   const isHostAllowed = hostCheck(host, allowHost);

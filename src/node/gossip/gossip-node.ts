@@ -1,6 +1,7 @@
 import type { Log } from "../../core/log.ts";
 import type { Member, MemberChange, MemberTags } from "../../core/member.ts";
 import { type PeerAddress, requirePeerAddress } from "../../core/peer-address.ts";
+import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import type { RosterMember } from "../../ledger/ports.ts";
 import type { Counters } from "../../swim/counters.ts";
 import type { Effect } from "../../swim/effect.ts";
@@ -27,7 +28,7 @@ export interface GossipNodeOptions {
   readonly gossip: PeerAddress;
   readonly advertise: PeerAddress | undefined;
   readonly name: string;
-  /** What it says about itself if others reach it at `host`. */
+  /** What it says about itself now if others reach it at `host`. */
   readonly tags: (host: string) => MemberTags;
   readonly label: string;
   readonly profile: TimingProfile;
@@ -43,6 +44,12 @@ export interface GossipNodeOptions {
   readonly onPeerConnection?: OnPeerConnection | undefined;
   /** There are other gossip keys, or another one is used. */
   readonly onKeysChanged?: (() => void) | undefined;
+  /** Tells by what another node says about itself why it cannot be a member together with this one. */
+  readonly refuses: (tags: MemberTags) => string | undefined;
+  /** The whole state of another node was merged: `members` knows what it knew. */
+  readonly onExchanged: () => void;
+  /** Hears of every try to join seeds and remembered members until one succeeds. */
+  readonly onSeedsTried: (outcomes: readonly JoinOutcome[]) => void;
   /** This node announces itself under a new incarnation. */
   readonly onIncarnation: (incarnation: number) => void;
 }
@@ -91,7 +98,11 @@ export class GossipNode {
       },
       onPeerConnection: options.onPeerConnection,
       onUserMessage: (effect) => node.made?.receive(effect),
-      onSeedsTried: (outcomes) => seedLog.write(outcomes),
+      onExchanged: options.onExchanged,
+      onSeedsTried: (outcomes) => {
+        seedLog.write(outcomes);
+        options.onSeedsTried(outcomes);
+      },
     });
     if (swim === undefined) throw new Error("a driver that has started made its machine");
     node.made = new GossipNode(options, swim, driver, sinceMs);
@@ -159,6 +170,15 @@ export class GossipNode {
     return [this.self, ...others.map((view) => this.#member(view))];
   }
 
+  /** Tells the others what this node says about itself now; returns false, and does nothing, if they know. */
+  describe(): boolean {
+    const meta = encodeMemberTags(this.#options.tags(formatIp(this.#driver.endpoint.address)));
+    if (sameBytes(meta, this.#swim.meta)) return false;
+    this.#driver.command({ kind: "meta", meta });
+    this.#options.onIncarnation(this.#swim.incarnation);
+    return true;
+  }
+
   join(addresses: readonly string[], signal: AbortSignal): Promise<readonly JoinOutcome[]> {
     return this.#driver.join(addresses, signal);
   }
@@ -216,6 +236,7 @@ function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
     keyring: keys.ring,
     cipher: nodeCipher,
     random: systemRandom,
+    refuses: (meta) => options.refuses(decodeMemberTags(meta)),
     isSameNode: (knownMeta, meta) => {
       const { nodeId } = decodeMemberTags(knownMeta);
       return nodeId !== undefined && nodeId === decodeMemberTags(meta).nodeId;

@@ -143,7 +143,7 @@ describe("Handshake", () => {
   )("agrees on the highest common version of $name, or refuses", ({ one, other }) => {
     const steps = run({ dialer: { versions: one }, acceptor: { versions: other } });
     const version = commonVersion(one, other);
-    const outcome =
+    const outcome: (number | string)[] =
       steps.dialer.kind === "done" && steps.acceptor.kind === "done"
         ? [steps.dialer.session.version, steps.acceptor.session.version]
         : problems(steps);
