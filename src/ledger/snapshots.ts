@@ -9,10 +9,16 @@ import type { Clock, StoredEntry, Zstd } from "./ports.ts";
 import type { Reader } from "./reader.ts";
 import { fromStoreError } from "./store-failure.ts";
 
+/** What clients are told of a snapshot. */
+export type SnapshotFacts = Pick<
+  SnapshotSummary,
+  "createdAtNs" | "count" | "latestSequence" | "root" | "seedRoot"
+>;
+
 /** Bytes of a snapshot in order, then once what they hold. */
 export type SnapshotPart =
   | { readonly kind: "chunk"; readonly bytes: Uint8Array }
-  | { readonly kind: "summary"; readonly summary: SnapshotSummary; readonly bytes: number };
+  | { readonly kind: "summary"; readonly summary: SnapshotFacts; readonly bytes: number };
 
 interface SnapshotsParts {
   readonly contexts: ContextTable;

@@ -16,7 +16,7 @@ import type { LedgerApi } from "../ledger/ledger-api.ts";
 import { appendInput, contextInfoMessage, loadMessage, receiptMessage, streamError } from "./messages.ts";
 import { leastOf, withProofs } from "./acknowledged.ts";
 import { pipelined } from "./pipelined.ts";
-import { snapshotMetadata } from "./snapshot-metadata.ts";
+import { snapshotMessage } from "./snapshot-message.ts";
 
 /** converge.ledger.v1.LedgerService over a ledger; errors are LedgerErrors. */
 export function createLedgerService(ledger: LedgerApi): ServiceImpl<typeof LedgerService> {
@@ -29,15 +29,7 @@ export function createLedgerService(ledger: LedgerApi): ServiceImpl<typeof Ledge
     },
 
     async *snapshotStream({ contextId }) {
-      for await (const part of ledger.snapshot(contextId)) {
-        if (part.kind === "chunk") yield { part: { case: "chunk", value: part.bytes } };
-        else {
-          const { summary, bytes } = part;
-          const sequence = BigInt(summary.latestSequence);
-          const value = { sequence, sizeBytes: BigInt(bytes), metadata: snapshotMetadata(summary) };
-          yield { part: { case: "summary", value } };
-        }
-      }
+      for await (const part of ledger.snapshot(contextId)) yield snapshotMessage(part);
     },
 
     async loadStream(requests, context) {
@@ -50,8 +42,8 @@ export function createLedgerService(ledger: LedgerApi): ServiceImpl<typeof Ledge
     },
 
     async listContexts(request) {
-      const { contexts, more } = await ledger.list(request);
-      return { contexts: contexts.map(contextInfoMessage), more };
+      const { contexts, more, unanswered = [] } = await ledger.list(request);
+      return { contexts: contexts.map(contextInfoMessage), more, unanswered: [...unanswered] };
     },
 
     async getContext({ contextId }) {
