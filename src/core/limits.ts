@@ -191,6 +191,10 @@ export const limits = {
   locationsCachedMax: 65_536,
   /** Entries of a fork that its record names. */
   forkHashesMax: 4096,
+  /** Snapshots that a node restores for others at the same time. */
+  forwardedLoadsMax: 16,
+  /** A piece of a snapshot on its way to the node that restores it. */
+  forwardedChunkBytes: 1 * MiB,
   /** Archives of one context that are looked at together. */
   archivesListedMax: 256,
   /** Of HOST:PORT: names of hosts have at most 253 characters. */

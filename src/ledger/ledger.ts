@@ -19,6 +19,7 @@ import {
   checkKeyFilter,
   checkText,
 } from "../core/validate.ts";
+import type { SnapshotSummary } from "../core/snapshot/snapshot-format.ts";
 import type { Appended } from "./append-unit.ts";
 import { Appender } from "./appender.ts";
 import { Committer } from "./committer.ts";
@@ -280,7 +281,7 @@ export class Ledger implements LedgerApi {
   }
 
   /** Copies a context as it is now: the bytes of a version 3 snapshot, then what they hold. */
-  snapshot(contextId: string): AsyncGenerator<SnapshotPart, void> {
+  snapshot(contextId: string): AsyncGenerator<SnapshotPart<SnapshotSummary>, void> {
     checkContextId(contextId);
     return this.#snapshots.snapshot(contextId);
   }

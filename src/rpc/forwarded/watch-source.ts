@@ -1,6 +1,6 @@
 import { limits } from "../../core/limits.ts";
 import type { LedgerError } from "../../core/errors.ts";
-import type { LedgerApi, WatchRequest } from "../../ledger/ledger-api.ts";
+import type { Watching, WatchRequest } from "../../ledger/ledger-api.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { WatchSink } from "../../ledger/watcher.ts";
 import { encodeWatchNews } from "./watch-messages.ts";
@@ -10,7 +10,7 @@ import { encodeWatchNews } from "./watch-messages.ts";
  * `signal` fires. With proofs it tells the edge of the tree at the cursor, and entries: the rest follows from these.
  */
 export async function* watchMessages(
-  ledger: LedgerApi,
+  watch: (request: WatchRequest, sink: WatchSink) => Promise<Watching>,
   request: WatchRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
@@ -41,7 +41,7 @@ export async function* watchMessages(
       changed();
     },
   };
-  const watcher = await ledger.watch(request, sink);
+  const watcher = await watch(request, sink);
   const aborted = (): void => changed();
   signal.addEventListener("abort", aborted);
   try {

@@ -41,6 +41,8 @@ export interface ClusterTiming {
   readonly listMs: number;
   /** For the next part of a snapshot that another node restores. */
   readonly loadIdleMs: number;
+  /** For the end of it: everything is on disk of as many nodes as it must be. */
+  readonly loadEndMs: number;
 }
 
 export const clusterTiming: ClusterTiming = {
@@ -55,6 +57,7 @@ export const clusterTiming: ClusterTiming = {
   watchResumeMs: 60_000,
   listMs: 5000,
   loadIdleMs: 60_000,
+  loadEndMs: 600_000,
 };
 
 /** A call of a client may be passed on so often. */

@@ -1,8 +1,10 @@
 import { LedgerError } from "../../core/errors.ts";
 import { checkContextId, checkKeyFilter } from "../../core/validate.ts";
 import type { ContextInfo, GetRequest } from "../../ledger/ledger-api.ts";
+import type { Inclusion } from "../../ledger/integrity.ts";
 import type { GetResult } from "../../ledger/reader.ts";
 import type { ForwardedCall } from "../../rpc/forwarded/forwarded-call.ts";
+import { forwardedProve, type ProveCall } from "../../rpc/forwarded/proof-calls.ts";
 import { forwardedDescribe, forwardedGet } from "../../rpc/forwarded/read-calls.ts";
 import { type CallTerms, type ClusterParts, clusterTiming, type ClusterTiming } from "./cluster-parts.ts";
 import type { Forwarder } from "./forwarder.ts";
@@ -57,6 +59,15 @@ export class ClusterReads {
     return await this.atHome({ contextId, call: forwardedDescribe, input: contextId, local }, terms);
   }
 
+  /** Proves entries of an append, where it was answered. */
+  async prove(call: ProveCall, terms: CallTerms): Promise<readonly Inclusion[]> {
+    const { contextId, entries } = call;
+    checkContextId(contextId);
+    const local = async (): Promise<readonly Inclusion[]> =>
+      await this.#parts.local.prove(contextId, entries);
+    return await this.atHome({ contextId, call: forwardedProve, input: call, local }, terms);
+  }
+
   /** True if this node is to keep the context. */
   async holds(contextId: string): Promise<boolean> {
     const { routing, view } = this.#parts;
@@ -104,6 +115,29 @@ export class ClusterReads {
     } catch (error) {
       if (terms.hops > 0 || !isBehind(error)) throw error;
       return await this.atHome(reading, terms);
+    }
+  }
+
+  /**
+   * Answers from this node's copy if there is one, which may take a moment to get an entry: what it signs is its own, so
+   * nobody else answers in its place.
+   */
+  async atOwnCopy<Input, Output>(
+    reading: Reading<Input, Output>,
+    terms: CallTerms,
+    sequence: bigint,
+  ): Promise<Output> {
+    const { contextId, local } = reading;
+    if (this.#parts.routing.isWritable(contextId)) return await local();
+    if (!(await this.holds(contextId))) return await this.#elsewhere(reading, terms);
+    try {
+      return await local();
+    } catch (error) {
+      if (!isBehind(error)) throw error;
+      const page = { key: "", afterSequence: sequence, limit: 1, maxBytes: 0, resumeToken: new Uint8Array() };
+      const reached = await this.#soon({ contextId, ...page, minSequence: sequence }, terms.signal);
+      if (reached === undefined) throw error;
+      return await local();
     }
   }
 
