@@ -65,7 +65,9 @@ export class ClusterReads {
     checkContextId(contextId);
     const local = async (): Promise<readonly Inclusion[]> =>
       await this.#parts.local.prove(contextId, entries);
-    return await this.atHome({ contextId, call: forwardedProve, input: call, local }, terms);
+    const proofs = await this.atHome({ contextId, call: forwardedProve, input: call, local }, terms);
+    // Another node does not send back what it was asked about.
+    return proofs.map((proof, index) => ({ ...proof, leaf: entries[index]?.contentHash ?? proof.leaf }));
   }
 
   /** True if this node is to keep the context. */

@@ -85,13 +85,13 @@ export class PeerSide {
           signal,
         );
       case "snapshot":
-        for await (const part of copies.serveSnapshot(decodeUtf8(body, 0, body.length))) {
+        for await (const part of copies.serveSnapshot(decodeUtf8(body))) {
           if (signal.aborted) return;
           yield encodeSnapshotPart(part);
         }
         return;
       case "verify":
-        for await (const step of copies.serveVerify(decodeUtf8(body, 0, body.length), signal))
+        for await (const step of copies.serveVerify(decodeUtf8(body), signal))
           yield encodeVerifyStep(step);
         return;
       default:
