@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { Entry } from "../core/entry.ts";
+import { clientMetadata } from "../core/moved.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { CheckedInput } from "../core/validate.ts";
 import type { Unit } from "./commit-unit.ts";
@@ -198,12 +199,13 @@ function markRepeated(slots: readonly Slot[]): Slot[] {
   return slots.map((slot) => {
     if (slot.kind !== "new") return slot;
     const { input } = slot;
-    const earlier = input.idempotencyKey === "" ? undefined : first.get(input.idempotencyKey);
+    const name = input.id ?? input.idempotencyKey;
+    const earlier = name === "" ? undefined : first.get(name);
     if (earlier !== undefined) {
       checkSameContent(earlier.input, input);
       return { kind: "repeated", index: earlier.index };
     }
-    first.set(input.idempotencyKey, { index, input });
+    first.set(name, { index, input });
     index += 1;
     return slot;
   });
@@ -213,13 +215,13 @@ function checkSameContent(
   entry: Pick<Entry, "key" | "payload" | "metadata"> & { sequence?: number },
   input: CheckedInput,
 ): void {
+  const stored = clientMetadata(entry.metadata);
+  const given = clientMetadata(input.metadata);
   const same =
     entry.key === input.key &&
     sameBytes(entry.payload, input.payload) &&
-    entry.metadata.length === input.metadata.length &&
-    entry.metadata.every(
-      ([name, value], i) => name === input.metadata[i]?.[0] && value === input.metadata[i]?.[1],
-    );
+    stored.length === given.length &&
+    stored.every(([name, value], i) => name === given[i]?.[0] && value === given[i]?.[1]);
   if (same) return;
   throw new LedgerError(
     "ALREADY_EXISTS",

@@ -8,7 +8,8 @@
 import type { LedgerError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Hasher } from "../core/hasher.ts";
-import { type Change, type Changes, gather, isEmpty, type Unit } from "./commit-unit.ts";
+import { isEmpty } from "./commit-extras.ts";
+import { type Change, type Changes, gather, type Unit } from "./commit-unit.ts";
 import { completedSubtrees, completesSubtrees } from "./completed-subtrees.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Clock, Commit, Head, Store, StoredEntry } from "./ports.ts";

@@ -110,9 +110,9 @@ export function planEntries(
     appendedAtNs = nowNs > appendedAtNs ? nowNs : appendedAtNs + 1n;
     if (appendedAtNs > limits.timeNsMax) throw timeExhausted();
     bytes += input.bytes;
-    const idempotent = input.idempotencyKey !== "";
+    const idempotent = input.idempotencyKey !== "" || input.id !== undefined;
     const id = idempotent
-      ? idempotentId(state.id, input.idempotencyKey, origin.hasher)
+      ? (input.id ?? idempotentId(state.id, input.idempotencyKey, origin.hasher))
       : origin.ids.next(Number(appendedAtNs / 1_000_000n));
     const { key, payload, metadata } = input;
     const entry: Entry = { id, key, payload, sequence: latest, appendedAtNs, metadata, lamport };

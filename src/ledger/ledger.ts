@@ -6,10 +6,12 @@
 
 import { type Cursor, parseResumeToken, sequenceCursor } from "../core/cursor.ts";
 import { assert } from "../core/assert.ts";
+import { entryBytes } from "../core/entry.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";
+import { movedMetadata } from "../core/moved.ts";
 import {
   type AppendInput,
   batchTooLong,
@@ -26,6 +28,7 @@ import { Committer } from "./committer.ts";
 import type { ContextState, Origin } from "./context-state.ts";
 import { ContextTable } from "./context-table.ts";
 import { DamageList } from "./damage-list.ts";
+import { decodeStored } from "./decode-stored.ts";
 import { GossipIncarnation } from "./gossip-incarnation.ts";
 import { IdSource } from "./id-source.ts";
 import type {
@@ -179,6 +182,28 @@ export class Ledger implements LedgerApi {
     checkBatch(checked);
     checkCopies(minCopies);
     return this.#appender.append(contextId, checked);
+  }
+
+  /**
+   * Appends entries again that lost their place in a fork, as new entries with their ids; those that the context has are
+   * passed over. Resolves when they are committed.
+   */
+  async appendMoved(contextId: string, lost: readonly StoredEntry[]): Promise<void> {
+    const inputs = lost.map((stored) => {
+      const entry = decodeStored(stored);
+      const { id, key, payload } = entry;
+      const metadata = movedMetadata(entry, stored.contentHash);
+      return {
+        id,
+        key,
+        payload,
+        metadata,
+        receivedLamport: 0n,
+        idempotencyKey: "",
+        bytes: entryBytes({ ...entry, metadata }),
+      };
+    });
+    await this.#appender.append(contextId, inputs);
   }
 
   /** Takes every context that has grown into the log of logs, and signs it. */

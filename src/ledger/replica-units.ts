@@ -6,7 +6,8 @@
  */
 
 import type { LedgerError } from "../core/errors.ts";
-import type { CommitExtras, Unit } from "./commit-unit.ts";
+import type { CommitExtras } from "./commit-extras.ts";
+import type { Unit } from "./commit-unit.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Head, NewRow, Replica } from "./ports.ts";
 import { headMoved } from "./queue-refusal.ts";

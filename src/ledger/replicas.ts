@@ -27,6 +27,11 @@ export interface IncomingRow {
   readonly wire: Uint8Array;
 }
 
+export interface ReplicasObserver extends SharedContextObserver {
+  /** What is stored of a context is about to become something else; `before` is undefined if there was nothing. */
+  replacing(contextId: string, before: Replica | undefined): void;
+}
+
 export interface ReplicasParts {
   readonly store: Store;
   readonly contexts: ContextTable;
@@ -44,14 +49,14 @@ export interface ReplicasParts {
  */
 export class Replicas {
   readonly #parts: ReplicasParts;
-  #observer: SharedContextObserver = { stored: () => {} };
+  #observer: ReplicasObserver = { stored: () => {}, replacing: () => {} };
 
   constructor(parts: ReplicasParts) {
     this.#parts = parts;
   }
 
   /** Learns what is stored of shared contexts from now on. */
-  observe(observer: SharedContextObserver): void {
+  observe(observer: ReplicasObserver): void {
     this.#observer = observer;
   }
 
@@ -83,6 +88,7 @@ export class Replicas {
 
   /** Writes what this node has promised and accepted; it counts from when that is on disk. */
   async save(state: ContextState, replica: Replica): Promise<void> {
+    this.#replacing(state, replica);
     await this.#unit(state, { replicas: [replica] }, () => {
       this.share(state, replica).replica = replica;
     });
@@ -97,6 +103,7 @@ export class Replicas {
     const { entries, to, bytes } = this.#checked(state, base, rows);
     const log = to.log;
     const newRows: NewRow[] = entries.map((entry) => ({ ...entry, log }));
+    this.#replacing(state, replica);
     this.share(state, replica);
     await new Promise<void>((resolve, reject) => {
       this.#parts.committer.enqueue(
@@ -106,9 +113,15 @@ export class Replicas {
     this.share(state, replica).replica = replica;
   }
 
-  /** Begins to add many rows, which nobody sees before {@link StagedRowsOf.publish}. */
+  /** Begins to add many rows, which nobody sees before {@link StagedExtension.publish}. */
   stage(state: ContextState): StagedExtension {
-    return new StagedExtension(this.#parts, state, (base, rows) => this.#checked(state, base, rows));
+    return new StagedExtension(this.#parts, state, {
+      check: (base, rows) => this.#checked(state, base, rows),
+      share: (replica) => {
+        this.#replacing(state, replica);
+        return this.share(state, replica);
+      },
+    });
   }
 
   /**
@@ -130,6 +143,7 @@ export class Replicas {
       ...{ contextId: state.id, from, to, archive: store.newLog() },
       ...{ accepted: replica.accepted, archivedAtNs: clock.nowNs() },
     };
+    this.#replacing(state, replica);
     const extras = {
       truncations: [truncation],
       replicas: [replica],
@@ -149,6 +163,7 @@ export class Replicas {
   /** Deletes this node's copy of a context; archives stay. Nothing of the context may be queued. */
   async drop(state: ContextState): Promise<void> {
     const from = state.local;
+    this.#replacing(state, undefined);
     await this.#unit(state, { drops: [{ contextId: state.id, from }] }, () => {
       state.local = undefined;
       state.planned = undefined;
@@ -217,6 +232,11 @@ export class Replicas {
   async settleArchives(archives: readonly Archive[]): Promise<void> {
     await commitExtras(this.#parts.committer, { settled: archives.map(({ log }) => log) });
     for (const { log } of archives) void this.#discard(log);
+  }
+
+  /** What is written with a digest of its own is no news. */
+  #replacing(state: ContextState, replica: Replica | undefined): void {
+    if (replica?.digestItem === undefined) this.#observer.replacing(state.id, state.shared?.replica);
   }
 
   /** Writes a unit that holds the context's place in the queue. */
@@ -309,32 +329,30 @@ export class Replicas {
   }
 }
 
+interface ExtensionUses {
+  readonly check: (
+    base: Head | undefined,
+    rows: readonly IncomingRow[],
+  ) => { entries: Omit<NewRow, "log">[]; to: Head };
+  readonly share: (replica: Replica) => SharedContext;
+}
+
 /** Rows on their way into a context, in any number; seen together or not at all. */
 export class StagedExtension {
   readonly #parts: ReplicasParts;
   readonly #state: ContextState;
   readonly #base: Head | undefined;
-  readonly #check: (
-    base: Head | undefined,
-    rows: readonly IncomingRow[],
-  ) => { entries: Omit<NewRow, "log">[]; to: Head };
+  readonly #uses: ExtensionUses;
   readonly #staging: Staging;
   #to: Head | undefined;
   #frontier: Frontier | undefined;
 
-  constructor(
-    parts: ReplicasParts,
-    state: ContextState,
-    check: (
-      base: Head | undefined,
-      rows: readonly IncomingRow[],
-    ) => { entries: Omit<NewRow, "log">[]; to: Head },
-  ) {
+  constructor(parts: ReplicasParts, state: ContextState, uses: ExtensionUses) {
     this.#parts = parts;
     this.#state = state;
     this.#base = state.local;
     this.#to = state.local;
-    this.#check = check;
+    this.#uses = uses;
     this.#staging = new Staging(parts, state.local?.log);
   }
 
@@ -343,7 +361,7 @@ export class StagedExtension {
     this.#frontier ??= await this.#parts
       .trees()
       .frontier({ log: this.#base?.log ?? 0, size: this.#base?.latest ?? 0 });
-    const { entries, to } = this.#check(this.#to, rows);
+    const { entries, to } = this.#uses.check(this.#to, rows);
     this.#to = { ...to, log: this.#staging.log };
     const leaves = new Uint8Array(32 * rows.length);
     for (const [index, { contentHash }] of rows.entries()) leaves.set(contentHash, 32 * index);
@@ -360,6 +378,7 @@ export class StagedExtension {
   async publish(replica: Replica): Promise<void> {
     const to = this.#to;
     if (to === undefined || to.latest === (this.#base?.latest ?? 0)) return;
+    const shared = this.#uses.share(replica);
     try {
       await this.#staging.flush();
       await new Promise<void>((resolve, reject) => {
@@ -372,6 +391,7 @@ export class StagedExtension {
       throw fromStoreError(error);
     }
     this.#staging.published(undefined);
+    shared.replica = replica;
   }
 
   /** Forgets what was added, unless it was published. */

@@ -13,7 +13,7 @@ import { addCounts, noCounts } from "./gossip-counts.ts";
 
 export interface GossipClusterOptions extends Pick<
   GossipNodeOptions,
-  "gossip" | "advertise" | "label" | "profile" | "keys" | "seeds"
+  "gossip" | "advertise" | "label" | "profile" | "keys" | "seeds" | "onPeerConnection" | "onKeysChanged"
 > {
   /** Asked when gossip starts: it begins before the ledger is made, and ends after. */
   readonly ledger: () => { readonly roster: Roster; readonly incarnation: GossipIncarnation };
@@ -91,6 +91,11 @@ export class GossipCluster implements Cluster {
     return this.#life?.members() ?? this.#lastMembers;
   }
 
+  /** Where gossip listens; undefined while it does not. */
+  get bound(): GossipNode["bound"] | undefined {
+    return this.#life?.bound;
+  }
+
   onChange(listener: (change: MemberChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -159,6 +164,7 @@ export class GossipCluster implements Cluster {
 
   async #begin(seeds: readonly string[]): Promise<void> {
     const { ledger, self, log, gossip, advertise, label, profile, keys } = this.#options;
+    const { onPeerConnection, onKeysChanged } = this.#options;
     const { roster, incarnation } = ledger();
     await roster.load();
     const first = await incarnation.begin();
@@ -166,13 +172,25 @@ export class GossipCluster implements Cluster {
     const remembered = roster.members().filter((member) => member.nodeId !== nodeId);
     const life = await GossipNode.start({
       gossip: { ...gossip, port: this.#port },
-      ...{ advertise, name, tags, label, profile, keys, seeds, remembered, log },
+      ...{
+        advertise,
+        name,
+        tags,
+        label,
+        profile,
+        keys,
+        seeds,
+        remembered,
+        log,
+        onPeerConnection,
+        onKeysChanged,
+      },
       incarnation: first,
       onChange: (change) => this.#changed(change),
       onIncarnation: (next) => void incarnation.announced(next),
     });
     this.#life = life;
-    this.#port = life.boundPort;
+    this.#port = life.bound.port;
     void life.crashed.then((error) => this.#crashed.resolve(error));
     log.info("gossip has started", { address: life.address, encrypted: !keys.isEmpty });
   }

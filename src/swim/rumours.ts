@@ -15,7 +15,7 @@ import { areVersions, defaultDelegate, ownVersions } from "./versions.ts";
 import { encodeMessage } from "./wire/encode-message.ts";
 import type { Alive, Dead, Suspect } from "./wire/messages.ts";
 
-/** Nobody gets here by contradicting; beyond, a member could not contradict any more. */
+/** The greatest a member can announce. Accusations are of less, because who is accused must be able to contradict. */
 const incarnationMax = 0xffff_fff0;
 /** Members that count their incarnations from 1, as memberlist does, stay below this; ledger nodes begin with Unix seconds. */
 const countedIncarnationsMax = 1_000_000;
@@ -61,7 +61,8 @@ export class Rumours {
     const { table } = this.#node;
     const moves = known !== -1 && !sameEndpoint(table.profileOf(known).endpoint, endpoint);
     if (known !== -1 && incarnation <= table.incarnationOf(known) && !moves) return;
-    if (known === -1 && !this.#mayJoin(message)) return;
+    if ((known === -1 || !table.isActive(known)) && !this.#areUnderstood(message)) return;
+    if (known === -1 && !this.#makeRoom()) return;
     const slot = known === -1 ? table.insert(name, this.#node.nowMs, true) : known;
     this.#accept(slot, message, endpoint, known === -1);
   }
@@ -136,8 +137,9 @@ export class Rumours {
     this.dead({ kind: "dead", node: table.names.nameOf(slot), incarnation, from: self.name });
   }
 
-  /** Announces this node as it is now, under a new incarnation. */
+  /** Announces this node as it is now, under a new incarnation, unless it is on its way out. */
   announce(): void {
+    if (this.#node.self.standing !== "member") return;
     this.#node.self.incarnation++;
     this.#broadcastSelf();
   }
@@ -159,7 +161,7 @@ export class Rumours {
     const isSame =
       !isElsewhere && sameBytes(message.meta, self.meta) && sameBytes(message.versions, self.versions);
     if (incarnation < self.incarnation || (incarnation === self.incarnation && isSame)) return;
-    this.#accused("alive", incarnation, self.name);
+    if (this.#isPlausible(incarnation)) this.#accused("alive", incarnation, self.name);
   }
 
   /** Contradicts, unless it is old or this node is on its way out. */
@@ -191,14 +193,13 @@ export class Rumours {
     return false;
   }
 
-  #mayJoin({ versions, node: name }: Alive): boolean {
+  /** Tells if all members understand the versions of one that comes, or comes back. */
+  #areUnderstood({ versions, node: name }: Alive): boolean {
     const refusal = this.#versions.refusal([versions]);
-    if (refusal !== undefined) {
-      this.#node.counters.versionsRefused++;
-      this.#node.outbox.notice({ kind: "versions-refused", reason: `member ${quote(name)}: ${refusal}` });
-      return false;
-    }
-    return this.#makeRoom();
+    if (refusal === undefined) return true;
+    this.#node.counters.versionsRefused++;
+    this.#node.outbox.notice({ kind: "versions-refused", reason: `member ${quote(name)}: ${refusal}` });
+    return false;
   }
 
   /** Forgets a retired member if there are too many; false if all of them still count. */
@@ -274,8 +275,9 @@ export class Rumours {
     this.#node.outbox.push({ kind: "member", change, member: memberView(this.#node.table, slot) });
   }
 
+  /** Tells if somebody can be accused of this incarnation. */
   #isPlausible(incarnation: number): boolean {
-    if (incarnation <= incarnationMax) return true;
+    if (incarnation < incarnationMax) return true;
     this.#node.counters.invalidMessages++;
     return false;
   }

@@ -8,6 +8,7 @@
 import { assert } from "../core/assert.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { utf8Length } from "../core/utf8.ts";
 import type { Counters } from "./counters.ts";
 import type { Effect } from "./effect.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -245,7 +246,7 @@ export class Swim {
     self.standing = standing;
     const { name: node, incarnation } = self;
     // Who only stops stays on the roster: its death is not its own word, so others see it dead and not left.
-    const from = standing === "leaving" ? node : `${node}~stopping`;
+    const from = standing === "leaving" ? node : stoppingName(node);
     if (table.active === 0) return this.#departed();
     const bytes = encodeMessage({ kind: "dead", node, incarnation, from });
     this.#gossiper.broadcast(bytes, selfSubject, () => this.#departed());
@@ -272,6 +273,12 @@ export class Swim {
     const state = standing === "leaving" && this.#hasDeparted ? "left" : "alive";
     return { name, endpoint, meta, versions, incarnation, state, isSelf: true };
   }
+}
+
+/** Returns a name that is not `node`, to be read by people. */
+function stoppingName(node: string): string {
+  const name = `${node}~stopping`;
+  return utf8Length(name) <= limits.memberNameBytesMax ? name : "~stopping";
 }
 
 function checkMeta(meta: Uint8Array): void {

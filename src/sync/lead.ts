@@ -213,6 +213,11 @@ export class Lead {
     return { again: follower.sent < this.#latest };
   }
 
+  /** Every follower's history is compared with this one's once more. */
+  recheck(): void {
+    for (const follower of this.#followers.values()) follower.mustAdopt = this.#latest > 0;
+  }
+
   /** Nobody knows what became of what was sent: it adopts, so that nothing is kept for it meanwhile. */
   failed(nodeId: string): void {
     const follower = this.#followers.get(nodeId);

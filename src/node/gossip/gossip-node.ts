@@ -21,6 +21,7 @@ import { nodeCipher } from "./node-cipher.ts";
 import { NoticeLog } from "./notice-log.ts";
 import { resolveEndpoints } from "./resolve.ts";
 import { SeedLog } from "./seed-log.ts";
+import type { OnPeerConnection } from "./tcp-streams.ts";
 
 export interface GossipNodeOptions {
   readonly gossip: PeerAddress;
@@ -38,6 +39,10 @@ export interface GossipNodeOptions {
   readonly remembered: readonly RosterMember[];
   readonly log: Log;
   readonly onChange: (change: MemberChange) => void;
+  /** Takes connections of other nodes to the TCP port of gossip; they end with this life. */
+  readonly onPeerConnection?: OnPeerConnection | undefined;
+  /** There are other gossip keys, or another one is used. */
+  readonly onKeysChanged?: (() => void) | undefined;
   /** This node announces itself under a new incarnation. */
   readonly onIncarnation: (incarnation: number) => void;
 }
@@ -77,6 +82,7 @@ export class GossipNode {
         notices.write(notice);
         if (notice.kind === "refuted" && swim !== undefined) options.onIncarnation(swim.incarnation);
       },
+      onPeerConnection: options.onPeerConnection,
       onUserMessage: (effect) => node.made?.receive(effect),
       onSeedsTried: (outcomes) => seedLog.write(outcomes),
     });
@@ -104,7 +110,10 @@ export class GossipNode {
           .filter(({ isSelf, state }) => !isSelf && (state === "alive" || state === "suspect"))
           .map(({ name, tags }) => ({ name, isLedgerNode: tags.nodeId !== undefined })),
       send: (to, bytes) => driver.command({ kind: "send-user", to, bytes }),
-      changed: () => driver.command({ kind: "keyring", keyring: options.keys.ring }),
+      changed: () => {
+        options.onKeysChanged?.();
+        driver.command({ kind: "keyring", keyring: options.keys.ring });
+      },
     });
   }
 
@@ -118,8 +127,9 @@ export class GossipNode {
     return formatEndpoint(this.#driver.endpoint);
   }
 
-  get boundPort(): number {
-    return this.#driver.bound.port;
+  /** Where it listens. */
+  get bound(): Endpoint {
+    return this.#driver.bound;
   }
 
   get healthScore(): number {

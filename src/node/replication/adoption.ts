@@ -22,6 +22,8 @@ export interface AdoptionParts {
   /** What the node has promised now, and the history it has accepted. */
   readonly current: () => Replica | undefined;
   readonly position: () => Promise<Position>;
+  /** Entries of this node have lost their place. */
+  readonly archived: () => void;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function adopt(
       await state.shared?.idle();
       await cut(parts, state, adoption, common);
     });
+    adoption.archived();
   }
   if (target.latest === common) {
     await turns.run(async () => {
@@ -83,8 +86,6 @@ export async function adopt(
     await turns.run(async () => {
       checkPromise(adoption);
       await staged.publish(adoption.replica(target.latest));
-      const shared = state.shared;
-      if (shared !== undefined) shared.replica = adoption.replica(target.latest);
     });
   } finally {
     staged.discard();
@@ -154,7 +155,8 @@ async function forkRecord(
   });
   const hashes = new Uint8Array(hashBytes * rows.length);
   for (const [index, { contentHash }] of rows.entries()) hashes.set(contentHash, hashBytes * index);
-  return { contextId, after: common, hashes, winner, loser: accepted, foundAtNs: clock.nowNs() };
+  const count = (state.local?.latest ?? common) - common;
+  return { contextId, after: common, count, hashes, winner, loser: accepted, foundAtNs: clock.nowNs() };
 }
 
 /** Throws UNAVAILABLE if a later writer was promised in the meantime. */

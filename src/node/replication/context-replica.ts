@@ -15,6 +15,7 @@ import type {
   ReplicateItem,
   ReplicateResult,
 } from "../../sync/peer-messages.ts";
+import { digestItem } from "../../sync/digest.ts";
 import { bestCandidate, type Candidate, nextEpoch } from "../../sync/takeover.ts";
 import {
   type HolderView,
@@ -35,6 +36,27 @@ import { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
 
+/** A context of which this node has nothing. */
+export interface NewContext {
+  /** Who keeps it, or is to. */
+  readonly holders: readonly string[];
+  /** True if nobody who was asked has it. */
+  readonly isNew: boolean;
+}
+
+export interface Digested {
+  readonly holders: readonly string[];
+  readonly item: Uint8Array;
+  /** True if it is stored beside the context. */
+  readonly isSaved: boolean;
+}
+
+export interface ContextUses {
+  readonly pipeTo: (nodeId: string) => PeerPipe;
+  /** Entries of this node have lost their place. */
+  readonly archived: () => void;
+}
+
 /**
  * One context on this node, as holder and, if it comes to that, as home. What is decided about epochs and rows is in
  * `sync/`; here it is carried out, one step at a time.
@@ -44,7 +66,7 @@ export class ContextReplica implements PipedContext {
   readonly state: ContextState;
   readonly #parts: ReplicationParts;
   readonly #timing: ReplicationTiming;
-  readonly #pipeTo: (nodeId: string) => PeerPipe;
+  readonly #uses: ContextUses;
   readonly #turns = new Turns();
   readonly #adoptions = new Turns();
   readonly #copyWaits = new CopyWaits();
@@ -60,12 +82,12 @@ export class ContextReplica implements PipedContext {
   #isStalled = false;
   #progressMs = 0;
 
-  constructor(parts: ReplicationParts, state: ContextState, pipeTo: (nodeId: string) => PeerPipe) {
+  constructor(parts: ReplicationParts, state: ContextState, uses: ContextUses) {
     this.contextId = state.id;
     this.state = state;
     this.#parts = parts;
     this.#timing = parts.timing ?? replicationTiming;
-    this.#pipeTo = pipeTo;
+    this.#uses = uses;
   }
 
   get lead(): Lead | undefined {
@@ -75,6 +97,11 @@ export class ContextReplica implements PipedContext {
   /** True if an append may go on at once. */
   get isWritable(): boolean {
     return this.#lead !== undefined && !this.#isStalled && this.#seesEnough(this.#lead.holders);
+  }
+
+  /** True if this node has entries of which it does not know that they are committed. */
+  get isUnsettled(): boolean {
+    return (this.state.local?.latest ?? 0) > (this.state.head?.latest ?? 0);
   }
 
   /** True while this object is needed: somebody waits, or followers are not up to date. */
@@ -100,13 +127,13 @@ export class ContextReplica implements PipedContext {
   }
 
   /**
-   * Resolves when this node gives entries of the context their place. `holders` are those that a new context gets. Rejects
-   * with UNAVAILABLE if it is not the home, or not enough holders take part.
+   * Resolves when this node gives entries of the context their place. `claim` says who keeps it, if this node has nothing of
+   * it, and if nobody has. Rejects with UNAVAILABLE if it is not the home, or not enough holders take part.
    */
-  async ensureLead(holders: readonly string[]): Promise<void> {
+  async ensureLead(claim: NewContext): Promise<void> {
     if (this.isWritable) return;
     if (this.#lead !== undefined) return this.#recover(this.#lead);
-    this.#leading ??= this.#begin(holders).finally(() => (this.#leading = undefined));
+    this.#leading ??= this.#begin(claim).finally(() => (this.#leading = undefined));
     await this.#leading;
   }
 
@@ -188,6 +215,33 @@ export class ContextReplica implements PipedContext {
     return this.terms === undefined ? undefined : await this.#holding();
   }
 
+  /**
+   * Returns what anti-entropy has of the context, and writes it unless this node may add entries at any time; undefined if
+   * this node does not keep the context with others.
+   */
+  digested(): Promise<Digested | undefined> {
+    return this.#turns.run(async () => {
+      const replica = this.state.shared?.replica;
+      const { view, hasher, replicas } = this.#parts;
+      if (replica === undefined || replica.leaving || !replica.holders.includes(view.selfId))
+        return undefined;
+      const committed = this.state.head?.latest ?? 0;
+      const item = digestItem(this.contextId, { ...(await this.position()), committed }, hasher);
+      const isSaved = this.#lead === undefined;
+      const written = { ...replica, committed: Math.max(replica.committed, committed), digestItem: item };
+      if (isSaved) await replicas.save(this.state, written);
+      return { holders: replica.holders, item, isSaved };
+    });
+  }
+
+  /** Compares the history of every follower with this node's once more, if it is the home. */
+  recheck(): void {
+    const lead = this.#lead;
+    if (lead === undefined) return;
+    lead.recheck();
+    for (const nodeId of lead.followers()) this.#uses.pipeTo(nodeId).wake(this, true);
+  }
+
   /** A follower has answered. */
   progressed({ deposedBy }: { readonly deposedBy?: Epoch }): void {
     const lead = this.#lead;
@@ -207,10 +261,10 @@ export class ContextReplica implements PipedContext {
     this.#cancelSave = undefined;
   }
 
-  async #begin(holders: readonly string[]): Promise<void> {
+  async #begin(claim: NewContext): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#takeOver(holders);
+        return await this.#takeOver(claim);
       } catch (error) {
         const isLost = error instanceof LedgerError && error.facts.reason === "DEPOSED";
         if (!isLost || attempt >= attemptsMax) throw error;
@@ -220,14 +274,14 @@ export class ContextReplica implements PipedContext {
   }
 
   /** Becomes the writer under a new epoch, with the history that stands among those of enough holders. */
-  async #takeOver(newHolders: readonly string[]): Promise<void> {
+  async #takeOver({ holders: newHolders, isNew }: NewContext): Promise<void> {
     const { view, rules } = this.#parts;
     const { selfId } = view;
     const holders = this.terms?.holders ?? newHolders;
     if (this.terms?.leaving === true || !holders.includes(selfId) || homeOf(holders, view) !== selfId)
       throw notHome(this.contextId);
     if (!this.#seesEnough(holders)) throw tooFewHolders(this.contextId, holders, rules, view);
-    const isCreation = this.terms === undefined && holders[0] === selfId;
+    const isCreation = isNew && this.terms === undefined && holders[0] === selfId;
     const first: Epoch = { counter: 1, nodeId: selfId };
     const terms = this.terms;
     const epoch = isCreation
@@ -307,7 +361,7 @@ export class ContextReplica implements PipedContext {
       shared.counts = lead;
     }
     this.#publish(lead);
-    for (const nodeId of lead.followers()) this.#pipeTo(nodeId).wake(this, true);
+    for (const nodeId of lead.followers()) this.#uses.pipeTo(nodeId).wake(this, true);
   }
 
   #advance(lead: Lead, rows: readonly StoredEntry[] | undefined): void {
@@ -315,7 +369,7 @@ export class ContextReplica implements PipedContext {
     if (tip === undefined || tip.frontier.size < lead.latest) return;
     lead.advanced({ latest: tip.frontier.size, root: tip.root }, rows);
     this.#publish(lead);
-    for (const nodeId of lead.followers()) this.#pipeTo(nodeId).wake(this, false);
+    for (const nodeId of lead.followers()) this.#uses.pipeTo(nodeId).wake(this, false);
   }
 
   /** Lets be seen what is committed, and tells followers. */
@@ -338,7 +392,7 @@ export class ContextReplica implements PipedContext {
 
   #tellMark(): void {
     this.#cancelMark = undefined;
-    for (const nodeId of this.#lead?.followers() ?? []) this.#pipeTo(nodeId).wake(this, true);
+    for (const nodeId of this.#lead?.followers() ?? []) this.#uses.pipeTo(nodeId).wake(this, true);
   }
 
   #armStall(): () => void {
@@ -396,6 +450,7 @@ export class ContextReplica implements PipedContext {
         ),
       current: () => this.state.shared?.replica ?? this.#asReplica(this.terms),
       position: () => this.position(),
+      archived: this.#uses.archived,
     };
     await this.#adoptions.run(() => adopt(this.#parts, this.#turns, this.state, adoption));
   }

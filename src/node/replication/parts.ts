@@ -2,6 +2,7 @@ import type { Hasher } from "../../core/hasher.ts";
 import type { Log } from "../../core/log.ts";
 import type { Clock } from "../../ledger/ports.ts";
 import type { Replicas } from "../../ledger/replicas.ts";
+import type { AntiEntropyTiming } from "./anti-entropy.ts";
 import type { Peers } from "../../sync/peers.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 
@@ -17,6 +18,7 @@ export interface ReplicationParts {
   /** Returns a number from 0 to below 1. */
   readonly random: () => number;
   readonly timing?: ReplicationTiming;
+  readonly antiEntropy?: AntiEntropyTiming;
 }
 
 /** How long replication waits, in milliseconds. */

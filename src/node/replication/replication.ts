@@ -7,13 +7,17 @@ import type {
   AdoptRequest,
   Holding,
   NodesRequest,
+  OfferRequest,
   PeerCalls,
   ReplicateItem,
   ReplicateResult,
   RowsRequest,
 } from "../../sync/peer-messages.ts";
 import { homeOf } from "../../sync/view.ts";
+import { AntiEntropy } from "./anti-entropy.ts";
+import { ArchiveKeeper, type ArchiveKeeperParts } from "./archive-keeper.ts";
 import { ContextReplica } from "./context-replica.ts";
+import { DigestKeeper } from "./digest-keeper.ts";
 import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { PeerPipe } from "./peer-pipe.ts";
@@ -33,17 +37,36 @@ export class Replication {
   readonly #opening = new Map<string, Promise<ContextReplica>>();
   readonly #pipes = new Map<string, PeerPipe>();
   readonly #locations: Locations;
+  readonly #archives: ArchiveKeeper;
+  readonly #digests: DigestKeeper;
+  readonly #antiEntropy: AntiEntropy;
   readonly #unsubscribe: () => void;
   #isStopped = false;
 
-  constructor(parts: ReplicationParts) {
+  constructor(parts: ReplicationParts & Pick<ArchiveKeeperParts, "appendMoved">) {
     this.#parts = parts;
+    this.#archives = new ArchiveKeeper({
+      ...parts,
+      open: (contextId) => this.open(contextId),
+      lead: (contextId) => this.lead(contextId),
+    });
     this.#timing = parts.timing ?? replicationTiming;
     this.#locations = new Locations(parts, this.#timing.askMs);
-    parts.replicas.observe({ stored: (state, rows) => this.#stored(state, rows) });
+    this.#digests = new DigestKeeper(parts, (contextId) => this.open(contextId));
+    this.#antiEntropy = new AntiEntropy(
+      { ...parts, digests: this.#digests, nudge: (contextId) => this.#nudgeHome(contextId) },
+      parts.antiEntropy,
+    );
+    parts.replicas.observe({
+      stored: (state, rows) => this.#stored(state, rows),
+      replacing: (contextId, before) => this.#digests.changing(contextId, before),
+    });
     this.#unsubscribe = parts.view.onChange(() => {
       for (const [nodeId, pipe] of this.#pipes) if (parts.view.isAlive(nodeId)) pipe.revive();
+      this.#archives.wake();
+      this.#antiEntropy.changed();
     });
+    this.#archives.wake();
   }
 
   /** True if this node may give an entry of the context its place at once. Costs a look-up. */
@@ -94,13 +117,10 @@ export class Replication {
     if (!this.#parts.view.hasExchanged) throw notExchanged();
     const replica = await this.open(contextId);
     if (replica.isWritable) return;
-    let holders = this.#placed(contextId);
-    if (replica.terms === undefined) {
-      // Somebody may have made it while the roster was another.
-      const found = await this.#locations.find(contextId);
-      if (found !== undefined) holders = found;
-    }
-    await replica.ensureLead(holders);
+    // Somebody may have made it while the roster was another.
+    const found = replica.terms === undefined ? await this.#locations.find(contextId) : undefined;
+    const holders = found ?? this.#placed(contextId);
+    await replica.ensureLead({ holders, isNew: found === undefined });
   }
 
   /** Tries for a short while to become the home of a context before it is read, so that what was acknowledged is seen. */
@@ -110,7 +130,7 @@ export class Replication {
     if (replica.lead !== undefined || terms === undefined) return;
     const { view, clock } = this.#parts;
     if (!view.hasExchanged || homeOf(terms.holders, view) !== view.selfId) return;
-    const tried = replica.ensureLead(terms.holders).catch(() => {});
+    const tried = replica.ensureLead({ holders: terms.holders, isNew: false }).catch(() => {});
     await Promise.race([
       tried,
       new Promise<void>((resolve) => void clock.after(this.#timing.askMs, resolve)),
@@ -191,9 +211,35 @@ export class Replication {
     return { rows: await this.#parts.replicas.rows(state, { ...range, bytesMax }) };
   }
 
+  async offer(request: OfferRequest): Promise<{ settled: boolean }> {
+    return { settled: await this.#archives.offered(request) };
+  }
+
+  /** Brings the holders of a context to one history, if this node is its home. */
+  async nudge(contextId: string): Promise<void> {
+    await this.lead(contextId);
+    this.#contexts.get(contextId)?.recheck();
+  }
+
+  digest(
+    fromNodeId: string,
+    request: PeerCalls["digest"]["request"],
+  ): Promise<PeerCalls["digest"]["answer"]> {
+    return this.#digests.compare(fromNodeId, request);
+  }
+
+  bucket(
+    fromNodeId: string,
+    request: PeerCalls["bucket"]["request"],
+  ): Promise<PeerCalls["bucket"]["answer"]> {
+    return this.#digests.bucket(fromNodeId, request);
+  }
+
   /** Ends everything that was begun. */
   stop(): void {
     this.#isStopped = true;
+    this.#archives.stop();
+    this.#antiEntropy.stop();
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
     for (const context of this.#contexts.values()) {
@@ -209,13 +255,29 @@ export class Replication {
     return placementOrder(contextId, view.roster(), hasher).slice(0, rules.replicas);
   }
 
+  async #nudgeHome(contextId: string): Promise<void> {
+    const route = await this.route(contextId);
+    if (route.kind === "here") return await this.nudge(contextId);
+    await this.#parts.peers.call(
+      route.nodeId,
+      "nudge",
+      { contextId },
+      { timeoutMs: this.#timing.replicateMs },
+    );
+  }
+
   #stored(state: ContextState, rows: readonly StoredEntry[] | undefined): void {
-    this.#contexts.get(state.id)?.stored(rows);
+    const replica = this.#contexts.get(state.id);
+    if (replica?.lead !== undefined) this.#digests.changing(state.id, state.shared?.replica);
+    replica?.stored(rows);
   }
 
   async #read(contextId: string): Promise<ContextReplica> {
     const state = await this.#parts.replicas.acquire(contextId);
-    const replica = new ContextReplica(this.#parts, state, (nodeId) => this.#pipeTo(nodeId));
+    const replica = new ContextReplica(this.#parts, state, {
+      pipeTo: (nodeId) => this.#pipeTo(nodeId),
+      archived: () => this.#archives.wake(),
+    });
     if (this.#isStopped) this.#parts.replicas.release(state);
     else {
       this.#contexts.set(contextId, replica);
@@ -233,6 +295,8 @@ export class Replication {
       this.#contexts.delete(contextId);
       if (replica.isBusy) this.#contexts.set(contextId, replica);
       else {
+        // What is known of a context whose home this node was is stored now.
+        if (replica.lead !== undefined) this.#digests.changing(contextId, replica.state.shared?.replica);
         replica.close();
         this.#parts.replicas.release(replica.state);
       }

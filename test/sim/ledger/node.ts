@@ -89,6 +89,7 @@ export class SimulatedNode {
       ...{ replicas: ledger.replicas, clock, hasher, rules, log: silent, view: this.#view() },
       peers: network.of(this.nodeId, isAlive),
       random: () => random.fraction(),
+      appendMoved: (contextId, lost) => ledger.appendMoved(contextId, lost),
     });
     this.#ledger = ledger;
     this.#replication = replication;
@@ -155,6 +156,15 @@ export class SimulatedNode {
           return await replication.rows(any);
         case "holding":
           return await replication.holding((any as { contextId: string }).contextId);
+        case "digest":
+          return await replication.digest(from, any);
+        case "bucket":
+          return await replication.bucket(from, any);
+        case "nudge":
+          await replication.nudge((any as { contextId: string }).contextId);
+          return {};
+        case "offer":
+          return await replication.offer(any);
         case "forward": {
           const { body } = request as { body: Uint8Array };
           const { hops, payload, ...wish } = JSON.parse(new TextDecoder().decode(body)) as Omit<

@@ -18,6 +18,9 @@ export type PeerServer = <Kind extends PeerCallKind>(
   request: PeerCalls[Kind]["request"],
 ) => Promise<PeerCalls[Kind]["answer"]>;
 
+/** After so long without a sign of life a connection is taken for broken. */
+const silenceMs = 4000;
+
 /** Calls between simulated nodes: each takes its time, and request or answer may be lost. */
 export class SimulatedPeers {
   readonly #time: VirtualTime;
@@ -84,7 +87,9 @@ export class SimulatedPeers {
         // Whoever asked is gone: nobody goes on.
         if (isAlive()) settle();
       };
-      const cancel = this.#time.after(options.timeoutMs, () => end(() => reject(unreachable(to, true))));
+      // A connection on which nothing comes is cut.
+      const waitMs = Math.min(options.timeoutMs, silenceMs);
+      const cancel = this.#time.after(waitMs, () => end(() => reject(unreachable(to, true))));
       this.#travel(from, to, () => {
         const target = this.#servers.get(to);
         if (target === undefined) {
