@@ -191,6 +191,10 @@ export const limits = {
   replicasCachedMax: 16_384,
   /** Where contexts are that this node does not keep, as far as it remembers. */
   locationsCachedMax: 65_536,
+  /** Snapshots that a node restores for others at the same time. */
+  forwardedLoadsMax: 16,
+  /** A piece of a snapshot on its way to the node that restores it. */
+  forwardedChunkBytes: 1 * MiB,
   /** Archives of one context that are looked at together. */
   archivesListedMax: 256,
   /** Of HOST:PORT: names of hosts have at most 253 characters. */

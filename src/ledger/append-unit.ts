@@ -9,14 +9,21 @@ import { planEntries } from "./context-state.ts";
 import { decodeStored } from "./decode-stored.ts";
 import type { Head, NewRow, StoredEntry } from "./ports.ts";
 
-/** An acknowledged entry. */
-export interface Appended extends StoredEntry {
+/** What is told of an acknowledged entry. */
+export interface Receipt extends Omit<StoredEntry, "wire"> {
   readonly id: string;
   readonly appendedAtNs: bigint;
   readonly lamport: bigint;
   /** True if the entry existed before this call. */
   readonly duplicate: boolean;
+  /** Nodes that are known to have it on disk. */
+  readonly copies: number;
+  /** Nodes that are meant to have it. */
+  readonly holders: number;
 }
+
+/** An acknowledged entry. */
+export interface Appended extends Receipt, StoredEntry {}
 
 /** How one input of a unit with idempotency keys is answered. */
 export type Slot =
@@ -99,7 +106,7 @@ export class AppendUnit implements Unit {
   committed(): void {
     this.#release();
     if (this.#slots === undefined) {
-      this.#resolve(this.#planned.map((entry) => appended(entry, false)));
+      this.#resolve(this.#planned.map((entry) => this.#appended(entry, false)));
       return;
     }
     let next = 0;
@@ -107,16 +114,24 @@ export class AppendUnit implements Unit {
       this.#slots.map((slot) => {
         switch (slot.kind) {
           case "stored":
-            return slot.appended;
+            return withCopies(slot.appended, this.state);
           case "pending":
-            return appended(slot.reservation.entry, true);
+            return this.#appended(slot.reservation.entry, true);
           case "repeated":
-            return appended(this.#plannedAt(slot.index), true);
+            return this.#appended(this.#plannedAt(slot.index), true);
           case "new":
-            return appended(this.#plannedAt(next++), false);
+            return this.#appended(this.#plannedAt(next++), false);
         }
       }),
     );
+  }
+
+  #appended(entry: PlannedEntry, duplicate: boolean): Appended {
+    const { sequence, contentHash, wire, id, appendedAtNs, lamport } = entry;
+    const { shared } = this.state;
+    const copies = shared === undefined ? 1 : shared.copiesOf(sequence);
+    const holders = shared === undefined ? 1 : shared.replica.holders.length;
+    return { sequence, contentHash, wire, id, appendedAtNs, lamport, duplicate, copies, holders };
   }
 
   #plannedAt(index: number): PlannedEntry {
@@ -148,19 +163,20 @@ export class AppendUnit implements Unit {
 }
 
 /**
- * Returns the stored entry as the answer to a retry. Throws ALREADY_EXISTS if the retry has other
+ * Returns the stored entry as the answer to a retry, as one node alone gives it. Throws ALREADY_EXISTS if the retry has other
  * content than the entry.
  */
 export function duplicateOf(stored: StoredEntry, input: CheckedInput): Appended {
   const entry = decodeStored(stored);
   checkSameContent(entry, input);
   const { id, appendedAtNs, lamport } = entry;
-  return { ...stored, id, appendedAtNs, lamport, duplicate: true };
+  return { ...stored, id, appendedAtNs, lamport, duplicate: true, copies: 1, holders: 1 };
 }
 
-function appended(entry: PlannedEntry, duplicate: boolean): Appended {
-  const { sequence, contentHash, wire, id, appendedAtNs, lamport } = entry;
-  return { sequence, contentHash, wire, id, appendedAtNs, lamport, duplicate };
+/** Returns an entry with what is known of its copies now. */
+export function withCopies(entry: Appended, { shared }: ContextState): Appended {
+  if (shared === undefined) return entry;
+  return { ...entry, copies: shared.copiesOf(entry.sequence), holders: shared.replica.holders.length };
 }
 
 function checkPending(slot: Extract<Slot, { kind: "pending" }>): void {

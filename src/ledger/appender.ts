@@ -7,7 +7,7 @@
 
 import { idempotentId } from "../core/entry-id.ts";
 import type { CheckedInput } from "../core/validate.ts";
-import { AppendUnit, type Appended, type Slot, duplicateOf } from "./append-unit.ts";
+import { AppendUnit, type Appended, type Slot, duplicateOf, withCopies } from "./append-unit.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextState, Origin, Reservation } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
@@ -108,7 +108,7 @@ export class Appender {
           : undefined;
         const known = slots && allStored(slots, state.head?.latest ?? 0);
         if (known === undefined) this.#enqueue(state, waiting, slots);
-        else waiting.resolve(known);
+        else waiting.resolve(known.map((one) => withCopies(one, state)));
       } catch (error) {
         waiting.reject(fromStoreError(error));
       }

@@ -21,6 +21,7 @@ import {
   checkKeyFilter,
   checkText,
 } from "../core/validate.ts";
+import type { SnapshotSummary } from "../core/snapshot/snapshot-format.ts";
 import type { Appended } from "./append-unit.ts";
 import { Appender } from "./appender.ts";
 import { Committer } from "./committer.ts";
@@ -30,12 +31,19 @@ import { DamageList } from "./damage-list.ts";
 import { decodeStored } from "./decode-stored.ts";
 import { GossipIncarnation } from "./gossip-incarnation.ts";
 import { IdSource } from "./id-source.ts";
+import type {
+  AppendTerms,
+  ContextInfo,
+  ContextPage,
+  GetRequest,
+  LedgerApi,
+  WatchRequest,
+} from "./ledger-api.ts";
 import { Loader, type LoadInput, type LoadResult } from "./loader.ts";
 import type { CheckpointSigner, Inclusion, Integrity } from "./integrity.ts";
 import type { DamageObserver, LedgerObserver } from "./observer.ts";
 import {
   type Clock,
-  type Head,
   type ListRange,
   nodeLogId,
   type Random,
@@ -45,7 +53,7 @@ import {
   type Zstd,
 } from "./ports.ts";
 import { createProofs, type Proofs } from "./proofs.ts";
-import { type GetInput, type GetResult, Reader } from "./reader.ts";
+import { type GetResult, Reader } from "./reader.ts";
 import { Replicas } from "./replicas.ts";
 import { Roster } from "./roster.ts";
 import { Scrubber, type ScrubReading } from "./scrubber.ts";
@@ -71,37 +79,7 @@ export interface LedgerParts {
   readonly scrubRate: number;
 }
 
-/** How many nodes must have an entry before it is acknowledged; 0 means the server's own rule. */
-export interface Copies {
-  readonly minCopies: number;
-}
-
-export interface GetRequest extends Omit<GetInput, "contextId" | "key"> {
-  readonly contextId: string;
-  readonly key: string;
-  /** 0 means none. */
-  readonly minSequence: bigint;
-}
-
-export interface WatchRequest {
-  readonly contextId: string;
-  /** Empty means all. */
-  readonly key: string;
-  readonly from: Cursor;
-  /** 0 means none. */
-  readonly heartbeatMs: number;
-  /** True if the sink can tell its client of a reset; otherwise a replaced history is ABORTED. */
-  readonly resets: boolean;
-  /** Give the sink proof items in the place of entries. */
-  readonly proofs: boolean;
-}
-
-export interface ContextInfo {
-  readonly contextId: string;
-  readonly head: Head;
-}
-
-export class Ledger {
+export class Ledger implements LedgerApi {
   /** The nodes of the cluster. */
   readonly roster: Roster;
   /** What this node calls its newest state in gossip. */
@@ -181,11 +159,11 @@ export class Ledger {
   }
 
   /** Adds one entry; resolves when it is on disk. */
-  append(contextId: string, input: AppendInput, copies: Copies): Promise<Appended> {
+  append(contextId: string, input: AppendInput, { minCopies }: AppendTerms): Promise<Appended> {
     try {
       checkContextId(contextId);
       const checked = checkAppend(input);
-      checkCopies(copies.minCopies);
+      checkCopies(minCopies);
       return this.#appender.append(contextId, [checked]).then(theOnly);
     } catch (error) {
       return Promise.reject(fromStoreError(error));
@@ -193,12 +171,16 @@ export class Ledger {
   }
 
   /** Adds entries to one context, all or none; resolves when they are on disk. */
-  async appendBatch(contextId: string, inputs: readonly AppendInput[], copies: Copies): Promise<Appended[]> {
+  async appendBatch(
+    contextId: string,
+    inputs: readonly AppendInput[],
+    { minCopies }: AppendTerms,
+  ): Promise<Appended[]> {
     checkContextId(contextId);
     if (inputs.length > limits.batchEntriesMax) throw batchTooLong(inputs.length);
     const checked = inputs.map(checkAppend);
     checkBatch(checked);
-    checkCopies(copies.minCopies);
+    checkCopies(minCopies);
     return this.#appender.append(contextId, checked);
   }
 
@@ -297,9 +279,7 @@ export class Ledger {
   }
 
   /** Lists contexts in the byte order of their ids. */
-  async list(
-    range: ListRange,
-  ): Promise<{ readonly contexts: readonly ContextInfo[]; readonly more: boolean }> {
+  async list(range: ListRange): Promise<ContextPage> {
     checkText("prefix", range.prefix);
     checkText("start_after", range.startAfter);
     checkListLimit(range.limit);
@@ -326,7 +306,7 @@ export class Ledger {
   }
 
   /** Copies a context as it is now: the bytes of a version 3 snapshot, then what they hold. */
-  snapshot(contextId: string): AsyncGenerator<SnapshotPart, void> {
+  snapshot(contextId: string): AsyncGenerator<SnapshotPart<SnapshotSummary>, void> {
     checkContextId(contextId);
     return this.#snapshots.snapshot(contextId);
   }

@@ -7,6 +7,11 @@ import type { Head, Replica, StoredEntry } from "./ports.ts";
 const freshEntriesMax = 4096;
 const freshBytesMax = 8 * 1024 * 1024;
 
+/** Knows which holders have which entries. */
+export interface CopyCounts {
+  copiesOf(sequence: number): number;
+}
+
 /** Learns what happens to a context that several nodes keep. Must not throw. */
 export interface SharedContextObserver {
   /** Entries up to `local.latest` are on this node's disk; `rows` are the new ones, if they are at hand. */
@@ -27,6 +32,8 @@ export class SharedContext {
   replica: Replica;
   /** True if this node gives new entries their place: it is the context's home, under an epoch of its own. */
   isWritable = false;
+  /** Set while this node is the home. */
+  counts: CopyCounts | undefined;
   readonly #state: ContextState;
   readonly #observer: SharedContextObserver;
   readonly #visible: (state: ContextState, rows: readonly StoredEntry[]) => void;
@@ -79,6 +86,11 @@ export class SharedContext {
     if (!this.isWritable) return unit.failed(outcomeUnknown(this.#state.id));
     this.#state.pins += 1;
     this.#held.push({ unit, through });
+  }
+
+  /** Returns how many holders are known to have an entry: who is not the home knows of itself. */
+  copiesOf(sequence: number): number {
+    return this.counts?.copiesOf(sequence) ?? 1;
   }
 
   /** True while somebody waits for other nodes. */

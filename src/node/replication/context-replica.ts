@@ -28,9 +28,10 @@ import {
 } from "../../sync/terms.ts";
 import { homeOf } from "../../sync/view.ts";
 import { adopt } from "./adoption.ts";
+import { CopyWaits } from "./copy-waits.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import type { PeerPipe, PipedContext } from "./peer-pipe.ts";
-import { copiesMissing, deposed, isBelow, notHome, tooFewHolders } from "./refusals.ts";
+import { copiesMissing, deposed, isBelow, minCopiesMissing, notHome, tooFewHolders } from "./refusals.ts";
 import { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
@@ -68,6 +69,7 @@ export class ContextReplica implements PipedContext {
   readonly #uses: ContextUses;
   readonly #turns = new Turns();
   readonly #adoptions = new Turns();
+  readonly #copyWaits = new CopyWaits();
   #lead: Lead | undefined;
   #leading: Promise<void> | undefined;
   /** The edge of the tree over this node's copy, if it is known. */
@@ -133,6 +135,20 @@ export class ContextReplica implements PipedContext {
     if (this.#lead !== undefined) return this.#recover(this.#lead);
     this.#leading ??= this.#begin(claim).finally(() => (this.#leading = undefined));
     await this.#leading;
+  }
+
+  /**
+   * Resolves when `minCopies` holders are known to have a committed entry. Rejects with UNAVAILABLE if that takes more than
+   * `waitMs`, or another node takes over before.
+   */
+  async copied(sequence: number, minCopies: number, waitMs: number): Promise<void> {
+    const lead = this.#lead;
+    if (lead === undefined) throw isBelow(this.contextId);
+    const { reached, giveUp } = this.#copyWaits.until(lead, sequence, minCopies);
+    const cancel = this.#parts.clock.after(waitMs, () =>
+      giveUp(minCopiesMissing(this.contextId, { sequence, copies: lead.copiesOf(sequence), minCopies })),
+    );
+    await reached.finally(cancel);
   }
 
   /** The local head has moved. */
@@ -340,7 +356,10 @@ export class ContextReplica implements PipedContext {
     this.#lead = lead;
     this.#isStalled = false;
     const { shared } = this.state;
-    if (shared !== undefined) shared.isWritable = true;
+    if (shared !== undefined) {
+      shared.isWritable = true;
+      shared.counts = lead;
+    }
     this.#publish(lead);
     for (const nodeId of lead.followers()) this.#uses.pipeTo(nodeId).wake(this, true);
   }
@@ -357,6 +376,7 @@ export class ContextReplica implements PipedContext {
   #publish(lead: Lead): void {
     const { shared } = this.state;
     if (shared === undefined) return;
+    this.#copyWaits.progressed(lead);
     const before = this.state.head?.latest ?? 0;
     shared.commit(lead.committed);
     const { clock } = this.#parts;
@@ -413,6 +433,8 @@ export class ContextReplica implements PipedContext {
     const { shared } = this.state;
     if (shared === undefined) return;
     shared.isWritable = false;
+    shared.counts = undefined;
+    this.#copyWaits.fail(isBelow(this.contextId));
     shared.fail(isBelow(this.contextId));
   }
 

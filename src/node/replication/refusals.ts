@@ -62,6 +62,18 @@ export function copiesMissing(contextId: string, lead: Lead, waitedMs: number): 
   });
 }
 
+/** The entry is committed, and not on as many nodes as its client wants. */
+export function minCopiesMissing(
+  contextId: string,
+  { sequence, copies, minCopies }: { sequence: number; copies: number; minCopies: number },
+): LedgerError {
+  const text = `entry ${sequence} of context ${quote(contextId)} is on ${copies} nodes so far, min_copies is ${minCopies}`;
+  return new LedgerError("UNAVAILABLE", text, {
+    ...{ reason: "MIN_COPIES_NOT_REACHED", field: "min_copies", value: copies, limit: minCopies, sequence },
+    ...{ remedy: "try again with the same idempotency_key", retryAfterMs: 1000 },
+  });
+}
+
 /** This node belongs to a cluster it has not heard from since it started. */
 export function notExchanged(): LedgerError {
   return new LedgerError("UNAVAILABLE", "this node has not heard from its cluster since it started", {

@@ -84,6 +84,22 @@ export class Replication {
     return home === view.selfId ? { kind: "here" } : { kind: "there", nodeId: home };
   }
 
+  /** Like {@link holdersOf}, and asks the other nodes about a context that this one has not heard of. */
+  async locate(contextId: string): Promise<readonly string[]> {
+    const { terms } = await this.open(contextId);
+    if (terms === undefined && this.#locations.known(contextId) === undefined) {
+      const found = await this.#locations.find(contextId);
+      if (found !== undefined) return found;
+    }
+    return await this.holdersOf(contextId);
+  }
+
+  /** Asks the other nodes anew who keeps a context, because what this one knows has turned out to be wrong. */
+  async relocate(contextId: string): Promise<void> {
+    this.#locations.forget(contextId);
+    await this.#locations.find(contextId);
+  }
+
   /** Returns who keeps a context, or would if it began now. */
   async holdersOf(contextId: string): Promise<readonly string[]> {
     const replica = await this.open(contextId);
@@ -136,6 +152,15 @@ export class Replication {
   copiesOf(contextId: string, sequence: number): { readonly copies: number; readonly holders: number } {
     const lead = this.#contexts.get(contextId)?.lead;
     return { copies: lead?.copiesOf(sequence) ?? 1, holders: lead?.holders.length ?? 1 };
+  }
+
+  /**
+   * Resolves when `minCopies` holders are known to have a committed entry of a context that this node leads. Rejects with
+   * UNAVAILABLE if that takes more than `waitMs`.
+   */
+  async copied(contextId: string, sequence: number, minCopies: number, waitMs: number): Promise<void> {
+    const replica = await this.open(contextId);
+    await replica.copied(sequence, minCopies, waitMs);
   }
 
   async replicate({

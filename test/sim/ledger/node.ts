@@ -212,7 +212,14 @@ function appendedOf(body: Uint8Array): Appended {
     id: string;
     contentHash: number[];
   };
-  const rest = { wire: new Uint8Array(), appendedAtNs: 0n, lamport: 0n, duplicate: false };
+  const rest = {
+    wire: new Uint8Array(),
+    appendedAtNs: 0n,
+    lamport: 0n,
+    duplicate: false,
+    copies: 1,
+    holders: 1,
+  };
   return { sequence, id, contentHash: Uint8Array.from(contentHash), ...rest };
 }
 
