@@ -24,6 +24,8 @@ export interface ClusterOptions {
 }
 
 const formMsMax = 60_000;
+/** Well below the silence after which a watcher connects again. */
+const heartbeatMs = "2000";
 const names = "abcdefghi";
 
 /** Nodes of one cluster, none of them started yet. */
@@ -65,7 +67,15 @@ export class Cluster implements AsyncDisposable {
         new TrialNode({
           ...{ executable, name, index, data, place: network.place(index) },
           logFile: join(scratch, `${name}.log`),
-          flags: ["--gossip-timing", timing, ...copies, ...secret, ...(options.flags ?? [])],
+          flags: [
+            "--gossip-timing",
+            timing,
+            "--watch-heartbeat-ms",
+            heartbeatMs,
+            ...copies,
+            ...secret,
+            ...(options.flags ?? []),
+          ],
         }),
       );
     }

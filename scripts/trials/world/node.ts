@@ -14,6 +14,7 @@ export interface NodeSettings {
 }
 
 const readyMsMax = 30_000;
+const endMsMax = 15_000;
 const children = new Set<Bun.Subprocess>();
 
 // For ends that dispose of nothing.
@@ -103,6 +104,17 @@ export class TrialNode implements AsyncDisposable {
     await child.exited;
     this.#child = undefined;
     this.#stopped = false;
+  }
+
+  /** Lets the process end regularly. */
+  async end(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill("SIGTERM");
+    const patience = setTimeout(() => child.kill("SIGKILL"), endMsMax);
+    await child.exited;
+    clearTimeout(patience);
+    this.#child = undefined;
   }
 
   /** Lets the process stand still, its connections open. */
