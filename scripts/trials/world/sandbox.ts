@@ -8,6 +8,8 @@ const marker = "CONVERGE_LEDGER_TRIALS_SANDBOX";
  * mounts and configures is gone with it, also after a kill. Without root the same inside a user namespace.
  */
 const unshare = [
+  // Also if this process is killed so that it can end nothing.
+  ...(Bun.which("setpriv") === null ? [] : ["setpriv", "--pdeathsig", "KILL"]),
   "unshare",
   ...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]),
   ...["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"],
