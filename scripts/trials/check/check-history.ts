@@ -4,6 +4,7 @@ import { changedAcknowledgements, changedSightings, vanished } from "./permanenc
 import { outOfOrder, outOfOrderMoved } from "./order.ts";
 import { copiesDiffer, gapsInCopies, wrongRoots } from "./replicas.ts";
 import { tooFewCopies, unanswered, unfaithfulRepeats, unreached } from "./answers.ts";
+import { statusViolations } from "./statuses.ts";
 import { watchViolations } from "./watches.ts";
 
 /**
@@ -29,5 +30,6 @@ export function checkHistory(history: History): readonly string[] {
     ...unanswered(history),
     ...unfaithfulRepeats(history),
     ...watchViolations(history),
+    ...statusViolations(history),
   ];
 }

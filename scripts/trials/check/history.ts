@@ -11,6 +11,8 @@ export interface History {
   readonly repeats: readonly Repeat[];
   /** One for each holder and context, after healing. */
   readonly finals: readonly FinalCopy[];
+  /** One for each node and context, after healing; none if nodes cannot tell. */
+  readonly statuses: readonly Status[];
   /** Resets that a watcher may be sent; 0 under majority and all. */
   readonly resetsMax: number;
 }
@@ -95,6 +97,25 @@ export interface FinalEntry extends Seen {
   readonly metadata: Readonly<Record<string, string>>;
   /** Whether the hash is that of the entry's content, computed by the client. */
   readonly hashFits: boolean;
+}
+
+/** What a node says about the copies of a context. */
+export interface Status {
+  readonly node: string;
+  readonly contextId: string;
+  readonly isEqual: boolean;
+  readonly forks: number;
+  readonly pendingArchives: number;
+  readonly holders: readonly HolderStatus[];
+}
+
+export interface HolderStatus {
+  readonly name: string;
+  /** Why it did not answer. */
+  readonly error: string | undefined;
+  readonly latestSequence: number;
+  readonly committedSequence: number;
+  readonly root: string | undefined;
 }
 
 /** Metadata of an entry that follows its superseded form: `sequence appended_at_ns lamport hash`, the hash in hexadecimal. */

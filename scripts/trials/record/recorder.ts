@@ -1,4 +1,4 @@
-import type { FinalCopy, History, Read, Repeat } from "../check/history.ts";
+import type { FinalCopy, History, Read, Repeat, Status } from "../check/history.ts";
 import type { WriteCopies } from "../world/cluster.ts";
 import { call, methods } from "../world/call.ts";
 import { acknowledgementOf, type Draft } from "./draft.ts";
@@ -7,6 +7,7 @@ import type { Load, Target } from "./load.ts";
 import { pause } from "./load.ts";
 import { Random } from "./random.ts";
 import { read } from "./reader.ts";
+import { statusOf } from "./status.ts";
 import { writeStream } from "./stream-writer.ts";
 import { Watcher } from "./watcher.ts";
 import { write } from "./writer.ts";
@@ -98,11 +99,12 @@ export class Recorder {
       await Bun.sleep(300);
       finals = await this.#finals(holders);
     }
+    const statuses = await this.#statuses(holders);
     this.#end.abort();
     await Promise.all([this.#working, ...this.#watching]);
     const sent = this.#drafts.map((draft) => draft.sent());
     const history: History = {
-      ...{ ...promise, sent, repeats, finals },
+      ...{ ...promise, sent, repeats, finals, statuses },
       watches: this.#watchers,
       reads: this.#reads,
     };
@@ -142,6 +144,13 @@ export class Recorder {
         ),
       ),
     );
+  }
+
+  async #statuses(holders: readonly Target[]): Promise<readonly Status[]> {
+    const asked = holders.flatMap((holder) =>
+      this.#options.contexts.map(async (contextId) => await statusOf(holder, contextId)),
+    );
+    return (await Promise.all(asked)).filter((status) => status !== undefined);
   }
 
   #isSettled(finals: readonly FinalCopy[]): boolean {

@@ -11,6 +11,7 @@ import {
   history,
   historyWith,
   sent,
+  status,
   unacknowledged,
   watch,
 } from "./history-of.ts";
@@ -271,6 +272,34 @@ describe("checkHistory() finds", () => {
       "a reset to what the watcher never had",
       history({ writeCopies: "1", resetsMax: 1, watches: [watch("b", [x, 2, y, z])] }),
       "was reset to 2 and had only 1 entries",
+    ],
+    [
+      "a status that does not call copies equal",
+      history({ statuses: [status({ isEqual: false })] }),
+      "the status at a does not say that the copies are equal",
+    ],
+    ["forks under majority", history({ statuses: [status({ forks: 1 })] }), "counts 1 forks"],
+    [
+      "an archive that is not settled",
+      history({ statuses: [status({ pendingArchives: 2 })] }),
+      "counts 2 archives that are not settled",
+    ],
+    [
+      "too few holders",
+      history({ statuses: [status({ holders: status().holders.slice(1) })] }),
+      "names only 2 holders of 3 nodes",
+    ],
+    [
+      "a holder that lags, in a status",
+      history({
+        statuses: [status({ holders: status().holders.map((h) => ({ ...h, committedSequence: 2 })) })],
+      }),
+      "gives a 3 entries, 2 committed, of 3",
+    ],
+    [
+      "a holder with another root, in a status",
+      history({ statuses: [status({ holders: status().holders.map((h) => ({ ...h, root: "r" })) })] }),
+      "gives a the root r, not",
     ],
   ])("%s", (_, bad, finding) => {
     expect(checkHistory(bad)).toContainEqual(expect.stringContaining(finding));

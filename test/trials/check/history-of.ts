@@ -6,6 +6,7 @@ import type {
   History,
   Seen,
   Sent,
+  Status,
   Watch,
 } from "../../../scripts/trials/check/history.ts";
 import { rootOf } from "../../../scripts/trials/check/replicas.ts";
@@ -60,6 +61,14 @@ export function watch(node: string, seen: readonly (Seen | number)[]): Watch {
   return { node, contextId, events };
 }
 
+/** What a node says when all three copies have the entries below. */
+export function status(more: Partial<Status> = {}): Status {
+  const { root } = copy("a", entries);
+  const [latestSequence, committedSequence] = [entries.length, entries.length];
+  const holders = nodes.map((name) => ({ name, error: undefined, latestSequence, committedSequence, root }));
+  return { node: "a", contextId, isEqual: true, forks: 0, pendingArchives: 0, holders, ...more };
+}
+
 /** Three entries, acknowledged in order, on three nodes, watched and read. */
 export const entries = [entry("x", 1), entry("y", 2), entry("z", 3)] as const;
 
@@ -71,6 +80,7 @@ export function history(more: Partial<History> = {}): History {
     reads: [{ node: "b", contextId, atMs: 40, minSequence: 2, latestSequence: 3, entries: [entries[1]] }],
     repeats: [],
     finals: nodes.map((node) => copy(node, entries)),
+    statuses: [status()],
     resetsMax: 0,
     ...more,
   };
@@ -83,6 +93,7 @@ export function historyWith(all: readonly FinalEntry[], more: Partial<History> =
     watches: nodes.map((node) => watch(node, all)),
     reads: [],
     finals: nodes.map((node) => copy(node, all)),
+    statuses: [],
     ...more,
   });
 }
