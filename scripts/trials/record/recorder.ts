@@ -95,11 +95,12 @@ export class Recorder {
     await Promise.race([this.#working, pause(settleMs, this.#end.signal)]);
     const repeats = await this.#repeat();
     let finals = await this.#finals(holders);
-    while (!this.#isSettled(finals) && performance.now() < deadline) {
+    let statuses = await this.#statuses(holders);
+    while (!this.#isSettled(finals, statuses) && performance.now() < deadline) {
       await Bun.sleep(300);
       finals = await this.#finals(holders);
+      statuses = await this.#statuses(holders);
     }
-    const statuses = await this.#statuses(holders);
     this.#end.abort();
     await Promise.all([this.#working, ...this.#watching]);
     const sent = this.#drafts.map((draft) => draft.sent());
@@ -153,7 +154,8 @@ export class Recorder {
     return (await Promise.all(asked)).filter((status) => status !== undefined);
   }
 
-  #isSettled(finals: readonly FinalCopy[]): boolean {
+  #isSettled(finals: readonly FinalCopy[], statuses: readonly Status[]): boolean {
+    if (statuses.some(({ isEqual, pendingArchives }) => !isEqual || pendingArchives > 0)) return false;
     return this.#options.contexts.every((contextId) => {
       const copies = finals.filter((copy) => copy.contextId === contextId);
       const [first] = copies;

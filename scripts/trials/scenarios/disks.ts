@@ -1,7 +1,7 @@
 /** Stories about disks. */
 
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { flipBit } from "../world/flip-bit.ts";
 import { goesOn } from "./progress.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -31,21 +31,10 @@ export const flippedBit: Scenario = {
     await trial.load();
     // A regular end moves everything into the main file: a bit in the log of a crash would only shorten the log.
     await home.end();
-    const flipped = flipBit(join(home.settings.data, "ledger.db"));
+    const flipped = flipBit(join(home.settings.data, "ledger.db"), /writer 0-\d+/);
     trial.say(flipped === undefined ? "no entry was found in the file" : `a bit of ${flipped} flipped`);
     await home.start();
     await trial.load(2);
     return flipped === undefined ? ["no entry was found in the home's file"] : [];
   },
 };
-
-/** Flips the lowest bit of the last byte of some payload; returns the text that it was part of. */
-function flipBit(file: string): string | undefined {
-  const bytes = readFileSync(file);
-  const text = /writer 0-\d+/.exec(bytes.toString("latin1"));
-  if (text === null) return undefined;
-  const at = text.index + text[0].length - 1;
-  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
-  writeFileSync(file, bytes);
-  return text[0];
-}
