@@ -104,7 +104,7 @@ function textOf({ scenario, seed, skipped, counts, violations }: Verdict): strin
     counts === undefined
       ? ""
       : `: ${counts.acknowledged} of ${counts.sent} entries acknowledged, ${counts.unknown} unknown answers, ` +
-        `${counts.events} events watched, ${counts.resets} resets, ${counts.reads} reads, ${violations.length} violations`;
+        `${counts.events} events watched, ${counts.resets} resets, ${counts.reads} reads, ${counts.checkpoints} checkpoints, ${violations.length} violations`;
   const found = violations.map((violation) => `\n        ${violation}`).join("");
   return `${violations.length === 0 ? "ok    " : "FAIL  "}${scenario}, seed ${seed}${numbers}${found}`;
 }

@@ -45,6 +45,7 @@ export interface Counts {
   readonly events: number;
   readonly resets: number;
   readonly reads: number;
+  readonly checkpoints: number;
 }
 
 const smallDiskMegabytes = 48;
@@ -167,7 +168,7 @@ async function keep(
   if (history !== undefined) await Bun.write(join(path, "history.json"), JSON.stringify(history));
 }
 
-function countsOf({ sent, watches, reads }: History): Counts {
+function countsOf({ sent, watches, reads, checkpoints }: History): Counts {
   const events = watches.flatMap((watch) => watch.events);
   return {
     sent: sent.length,
@@ -176,5 +177,6 @@ function countsOf({ sent, watches, reads }: History): Counts {
     events: events.filter(({ kind }) => kind === "entry").length,
     resets: events.filter(({ kind }) => kind === "reset").length,
     reads: reads.length,
+    checkpoints: checkpoints.length,
   };
 }

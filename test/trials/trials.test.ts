@@ -8,6 +8,7 @@
 import { expect, test } from "bun:test";
 import type { Verdict } from "../../scripts/trials/run-scenario.ts";
 import { scenarios } from "../../scripts/trials/scenarios/all.ts";
+import { abilitiesOf } from "../../scripts/trials/world/abilities.ts";
 import { sandboxLacks } from "../../scripts/trials/world/sandbox.ts";
 import { bun, projectRoot } from "../../scripts/steps/project.ts";
 import { canMount } from "../store/tmpfs.ts";
@@ -15,15 +16,18 @@ import { builtExecutable } from "../support/built-executable.ts";
 
 const timeoutMs = 180_000;
 const lacksNamespaces = sandboxLacks();
+const { replicates } = await abilitiesOf(await builtExecutable());
 
-for (const { name, what, needs } of scenarios) {
+for (const { name, what, needs, nodes } of scenarios) {
   const lacks =
     needs === "small disk"
       ? lacksNamespaces !== undefined && !canMount
       : needs !== undefined &&
         (lacksNamespaces !== undefined || (needs === "slow links" && !Bun.which("gcc")));
-  test.skipIf(lacks)(
-    `${name}: ${what}${needs === undefined ? "" : ` (needs ${needs})`}`,
+  const hasNoCopies = nodes !== 1 && !replicates;
+  const needed = [...(needs === undefined ? [] : [needs]), ...(hasNoCopies ? ["copies on other nodes"] : [])];
+  test.skipIf(lacks || hasNoCopies)(
+    `${name}: ${what}${needed.length === 0 ? "" : ` (needs ${needed.join(", ")})`}`,
     async () => {
       const { counts, violations } = await shortTrial(name);
       expect(violations).toEqual([]);

@@ -2,7 +2,7 @@ import { duplicates, foreigners, lost, torn, unfitHashes } from "./entries.ts";
 import type { History } from "./history.ts";
 import { changedAcknowledgements, changedSightings, vanished } from "./permanence.ts";
 import { outOfOrder, outOfOrderMoved } from "./order.ts";
-import { copiesDiffer, gapsInCopies, wrongRoots } from "./replicas.ts";
+import { copiesDiffer, forkedCheckpoints, gapsInCopies, wrongRoots } from "./replicas.ts";
 import { tooFewCopies, unanswered, unfaithfulRepeats, unreached } from "./answers.ts";
 import { statusViolations } from "./statuses.ts";
 import { watchViolations } from "./watches.ts";
@@ -23,7 +23,9 @@ export function checkHistory(history: History): readonly string[] {
     ...foreigners(history),
     ...torn(history),
     ...vanished(history),
-    ...(isFinal ? [...changedAcknowledgements(history), ...changedSightings(history)] : []),
+    ...(isFinal
+      ? [...changedAcknowledgements(history), ...changedSightings(history), ...forkedCheckpoints(history)]
+      : []),
     ...(isFinal ? outOfOrder(history) : outOfOrderMoved(history)),
     ...tooFewCopies(history),
     ...unreached(history),

@@ -9,6 +9,7 @@ export interface History {
   readonly watches: readonly Watch[];
   readonly reads: readonly Read[];
   readonly repeats: readonly Repeat[];
+  readonly checkpoints: readonly Checkpoint[];
   /** One for each holder and context, after healing. */
   readonly finals: readonly FinalCopy[];
   /** One for each node and context, after healing; none if nodes cannot tell. */
@@ -81,6 +82,14 @@ export interface Read {
   readonly minSequence: number;
   readonly latestSequence: number;
   readonly entries: readonly Seen[];
+}
+
+/** A size and root that a node has signed while the load went on. */
+export interface Checkpoint {
+  readonly node: string;
+  readonly contextId: string;
+  readonly treeSize: number;
+  readonly root: string;
 }
 
 /** A context as one node has it at the end. */

@@ -50,6 +50,24 @@ export function wrongRoots({ finals }: History): readonly string[] {
   return few(found);
 }
 
+/** Under majority and all: signed roots that are not those of the final history at their size. */
+export function forkedCheckpoints(history: History): readonly string[] {
+  const found = contextsOf(history).flatMap((contextId) => {
+    const leaves = (referenceOf(history, contextId)?.entries ?? []).map(({ contentHash }) =>
+      Buffer.from(contentHash, "base64"),
+    );
+    const signed = history.checkpoints.filter((each) => each.contextId === contextId);
+    const distinct = new Map(signed.map((each) => [`${each.treeSize} ${each.root}`, each]));
+    return [...distinct.values()].flatMap(({ node, treeSize, root }) => {
+      const what = `${contextId}: ${node} signed size ${treeSize} with the root ${root},`;
+      if (treeSize > leaves.length) return [`${what} but there are ${leaves.length} entries`];
+      const now = rootOf(leaves.slice(0, treeSize)).toString("base64");
+      return now === root ? [] : [`${what} which is ${now} now`];
+    });
+  });
+  return few(found);
+}
+
 /** The root of [RFC 6962, section 2.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1) over leaves; a node without a sibling moves up. */
 export function rootOf(leaves: readonly Buffer[]): Buffer {
   if (leaves.length === 0) return createHash("sha256").digest();

@@ -1,4 +1,4 @@
-import type { Read, Seen } from "../check/history.ts";
+import type { Checkpoint, Read, Seen } from "../check/history.ts";
 import { call, type Json, methods } from "../world/call.ts";
 import type { Draft } from "./draft.ts";
 import { type Load, pause } from "./load.ts";
@@ -28,6 +28,22 @@ export async function read(load: Load, drafts: readonly Draft[], reads: Read[]):
     });
     if (outcome.ok) reads.push(readOf(outcome.answer, { node: target.name, contextId, minSequence }));
     await pause(pauseMs, load.over);
+  }
+}
+
+/** Asks random nodes for signed checkpoints of random contexts. */
+export async function collectCheckpoints(load: Load, checkpoints: Checkpoint[]): Promise<void> {
+  const { random } = load;
+  while (!load.over.aborted) {
+    const contextId = random.of(load.contexts);
+    const { url, name } = random.of(load.targets());
+    const request = { contextId };
+    const outcome = await call({ url, method: methods.checkpoint, request, timeoutMs: load.attemptMs });
+    if (outcome.ok) {
+      const { treeSize = "0", root = "" } = outcome.answer as { treeSize?: string; root?: string };
+      checkpoints.push({ node: name, contextId, treeSize: Number(treeSize), root });
+    }
+    await pause(2 * pauseMs, load.over);
   }
 }
 

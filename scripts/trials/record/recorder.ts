@@ -1,4 +1,4 @@
-import type { FinalCopy, History, Read, Repeat, Status } from "../check/history.ts";
+import type { Checkpoint, FinalCopy, History, Read, Repeat, Status } from "../check/history.ts";
 import type { WriteCopies } from "../world/cluster.ts";
 import { call, methods } from "../world/call.ts";
 import { acknowledgementOf, type Draft } from "./draft.ts";
@@ -6,7 +6,7 @@ import { finalCopyOf } from "./final-copy.ts";
 import type { Load, Target } from "./load.ts";
 import { pause } from "./load.ts";
 import { Random } from "./random.ts";
-import { read } from "./reader.ts";
+import { collectCheckpoints, read } from "./reader.ts";
 import { statusOf } from "./status.ts";
 import { writeStream } from "./stream-writer.ts";
 import { Watcher } from "./watcher.ts";
@@ -34,6 +34,7 @@ export class Recorder {
   readonly #load: Load;
   readonly #drafts: Draft[] = [];
   readonly #reads: Read[] = [];
+  readonly #checkpoints: Checkpoint[] = [];
   readonly #watchers: Watcher[] = [];
   readonly #watching: Promise<void>[] = [];
   #working: Promise<unknown> = Promise.resolve();
@@ -68,6 +69,7 @@ export class Recorder {
       ...times(writers, (i) => write(this.#load, `writer ${i}`, drafts)),
       ...times(streams, (i) => writeStream(this.#load, `stream ${i}`, drafts)),
       ...times(readers, () => read(this.#load, drafts, this.#reads)),
+      collectCheckpoints(this.#load, this.#checkpoints),
     ]);
     for (const target of this.#options.targets()) this.watch(target);
   }
@@ -108,6 +110,7 @@ export class Recorder {
       ...{ ...promise, sent, repeats, finals, statuses },
       watches: this.#watchers,
       reads: this.#reads,
+      checkpoints: this.#checkpoints,
     };
     return history;
   }

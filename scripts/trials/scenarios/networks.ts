@@ -1,5 +1,6 @@
 /** Stories about links between nodes. The client reaches every node all the time. */
 
+import { orderOf } from "../world/home.ts";
 import { partition } from "../world/network.ts";
 import { goesOn, noticed } from "./progress.ts";
 import { linksOf, type Scenario } from "./scenario.ts";
@@ -84,7 +85,8 @@ export const mergeWinnerKilled: Scenario = {
   writeCopies: "1",
   resetsMax: 3,
   run: async (trial) => {
-    const { cluster, random } = trial;
+    const { cluster, random, contexts } = trial;
+    const [, successor] = await orderOf(cluster, contexts[0] ?? "");
     await trial.load();
     trial.say("the home is cut off");
     await partition(linksOf(trial), [0], [1, 2]);
@@ -93,7 +95,7 @@ export const mergeWinnerKilled: Scenario = {
     trial.say("the network is whole again");
     await linksOf(trial).heal();
     await Bun.sleep(random.between(0, 2_000));
-    const victim = cluster.node(random.between(0, 2));
+    const victim = random.of([cluster.node(0), successor ?? cluster.node(1)]);
     trial.say(`${victim.name} is killed`);
     await victim.kill();
     await trial.load();

@@ -18,6 +18,7 @@ export interface Call {
 export const methods = {
   append: "converge.context.v1.ContextService/Append",
   get: "converge.context.v1.ContextService/Get",
+  checkpoint: "converge.ledger.v1.IntegrityService/GetCheckpoint",
   treeHead: "converge.ledger.v1.IntegrityService/GetTreeHead",
   members: "converge.ledger.v1.MembershipService/Members",
 } as const;

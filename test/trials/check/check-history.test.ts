@@ -4,6 +4,7 @@ import { checkHistory } from "../../../scripts/trials/check/check-history.ts";
 import { type FinalEntry, type History, movedName } from "../../../scripts/trials/check/history.ts";
 import {
   acknowledgement,
+  checkpoint,
   contextId,
   copy,
   entries,
@@ -272,6 +273,16 @@ describe("checkHistory() finds", () => {
       "a reset to what the watcher never had",
       history({ writeCopies: "1", resetsMax: 1, watches: [watch("b", [x, 2, y, z])] }),
       "was reset to 2 and had only 1 entries",
+    ],
+    [
+      "a signed root that is not that of the history",
+      history({ checkpoints: [{ ...checkpoint(2), root: checkpoint(1).root }] }),
+      "c: b signed size 2 with the root",
+    ],
+    [
+      "a signed size that is not reached",
+      history({ checkpoints: [{ ...checkpoint(3), treeSize: 4 }] }),
+      "but there are 3 entries",
     ],
     [
       "a status that does not call copies equal",

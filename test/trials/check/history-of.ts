@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type {
   Acknowledgement,
+  Checkpoint,
   FinalCopy,
   FinalEntry,
   History,
@@ -69,6 +70,11 @@ export function status(more: Partial<Status> = {}): Status {
   return { node: "a", contextId, isEqual: true, forks: 0, pendingArchives: 0, holders, ...more };
 }
 
+/** Of the first of the entries below. */
+export function checkpoint(treeSize: number): Checkpoint {
+  return { node: "b", contextId, treeSize, root: copy("b", entries.slice(0, treeSize)).root ?? "" };
+}
+
 /** Three entries, acknowledged in order, on three nodes, watched and read. */
 export const entries = [entry("x", 1), entry("y", 2), entry("z", 3)] as const;
 
@@ -79,6 +85,7 @@ export function history(more: Partial<History> = {}): History {
     watches: nodes.map((node) => watch(node, entries)),
     reads: [{ node: "b", contextId, atMs: 40, minSequence: 2, latestSequence: 3, entries: [entries[1]] }],
     repeats: [],
+    checkpoints: [checkpoint(2), checkpoint(3)],
     finals: nodes.map((node) => copy(node, entries)),
     statuses: [status()],
     resetsMax: 0,
@@ -92,6 +99,7 @@ export function historyWith(all: readonly FinalEntry[], more: Partial<History> =
     sent: all.map((each) => sent(each)),
     watches: nodes.map((node) => watch(node, all)),
     reads: [],
+    checkpoints: [],
     finals: nodes.map((node) => copy(node, all)),
     statuses: [],
     ...more,
