@@ -30,6 +30,7 @@ import { createMembership } from "./membership.ts";
 import { NodeSigner } from "./node-signer.ts";
 import { supervisedParts } from "./supervised-parts.ts";
 import { TreeReadiness } from "./tree-readiness.ts";
+import { WriteAbility } from "./write-ability.ts";
 
 export interface ServerOptions {
   readonly config: ServerConfig;
@@ -67,6 +68,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const store = new ReplaceableStore();
   const readProcess = watchProcess(options.process);
   const misfit = Promise.withResolvers<ConfigError>();
+  const ability = new WriteAbility({
+    trouble: () => ledger.appendTrouble,
+    damaged: () => ledger.scrubbed.damaged,
+  });
   const membership = createMembership({
     ...{ config, clock, log },
     version: options.build.version,
@@ -75,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ports: () => ({ grpc: listening.grpc.port, http: listening.http.port }),
     onChange: () => readiness.changed(),
     onMisfit: (outcome) => misfit.resolve(settingsDiffer(outcome)),
-    canWrite: () => ledger.appendTrouble === undefined && ledger.scrubbed.damaged === 0,
+    canWrite: () => ability.isAble,
   });
   const { cluster } = membership;
   const metrics: PrometheusMetrics = new PrometheusMetrics({
@@ -99,7 +104,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     zstd: createZstd(),
     inflate,
     observer: {
-      commit: (commit) => metrics.commit(commit),
+      commit(commit) {
+        ability.committed();
+        metrics.commit(commit);
+      },
       ...damageReports(log, () => readiness.changed()),
     },
     signer,
