@@ -29,6 +29,15 @@ export function uuidV7(unixMs: number, random: Uint8Array, offset: number): stri
   return hex(id);
 }
 
+/**
+ * Returns whether an id is one that {@link uuidV7} gave an entry of that time, so that nobody looks for the entry by it. Ids
+ * that are hashes look like one by chance once in 2^48.
+ */
+export function isTimeBased(id: string, appendedAtNs: bigint): boolean {
+  const unixMs = (appendedAtNs / 1_000_000n).toString(16).padStart(12, "0");
+  return id.length === 32 && id[12] === "7" && id.startsWith(unixMs);
+}
+
 /** Returns the id that an idempotency key gives an entry of a context. */
 export function idempotentId(contextId: string, idempotencyKey: string, hasher: Hasher): string {
   const writer = new ByteWriter(idempotencyHeader.length + 2048);

@@ -172,6 +172,31 @@ export const limits = {
   /** Messages that wait for their turn in gossip. */
   gossipQueueMax: 32_768,
   gossipKeysMax: 16,
+  /** Entries of one page that is read for another node. */
+  replicaPageEntries: 8192,
+  replicaPageBytes: 1 * MiB,
+  /** Rows of one context that its home keeps for others to fetch. */
+  leadBufferBytesMax: 8 * MiB,
+  /** Rows of one replication message, unless those of one moment are more. */
+  replicateBytesMax: 1 * MiB,
+  /** Contexts in one replication message. */
+  replicateItemsMax: 512,
+  /** Replication messages to one node that are not answered. */
+  replicateInFlightMax: 4,
+  /** Entries of one offer to put back what lost its place, unless one is larger. */
+  offerBytesMax: 1 * MiB,
+  /** Histories that one node makes another adopt at the same time. */
+  adoptionsMax: 4,
+  /** Contexts that replication keeps in memory, beside those in use. */
+  replicasCachedMax: 16_384,
+  /** Where contexts are that this node does not keep, as far as it remembers. */
+  locationsCachedMax: 65_536,
+  /** Snapshots that a node restores for others at the same time. */
+  forwardedLoadsMax: 16,
+  /** A piece of a snapshot on its way to the node that restores it. */
+  forwardedChunkBytes: 1 * MiB,
+  /** Archives of one context that are looked at together. */
+  archivesListedMax: 256,
   /** Of HOST:PORT: names of hosts have at most 253 characters. */
   peerAddressLengthMax: 261,
   /** Places of one Join. */
@@ -203,11 +228,54 @@ export const limits = {
   /** Forks of one page, and the content hashes of one of them and of a page. */
   listForksMax: 1000,
   listForksDefault: 100,
-  forkHashesMax: 4096,
   forkPageBytesMax: 2 * MiB,
   /** Forks that can be listed, page by page. */
   forksListedMax: 1_000_000,
   /** Members that `/readyz?verbose` names. */
   readyzMembersMax: 64,
   gossipKeyFileBytesMax: 64 * KiB,
+
+  /** Nodes that keep one context. */
+  holdersMax: 255,
+  /** Forks of one context that are remembered: the newest. */
+  forksPerContextMax: 1000,
+  /** Content hashes kept of one fork: those of its first entries, 32 bytes each. */
+  forkHashesMax: 65_536,
+  /** What follows the length of a record between nodes. */
+  peerRecordBytesMax: 1 * MiB,
+  /** Of a hello, or a refusal, after its length. */
+  peerHelloBytesMax: 1024,
+  /** One request or answer between nodes: the answer of a Get, forwarded. */
+  peerMessageBytesMax: 72 * MiB,
+  /** One item of a stream between nodes, and the body that opens one. */
+  peerItemBytesMax: 16 * MiB,
+  /** What a stream may send before its reader takes something, one item apart. */
+  peerWindowBytes: 256 * KiB,
+  /** Calls that a node has under way at another, and that another has under way here. */
+  peerCallsMax: 1024,
+  peerStreamsMax: 1024,
+  /** Requests that a node has under way at another, and likewise answers, and requests of another that are under way here. */
+  peerBytesMax: 128 * MiB,
+  /** Messages that wait for the socket of one connection. */
+  peerUnsentMax: 32_768,
+  /** Requests of all other nodes that are under way here. */
+  peerInboundBytesMax: 384 * MiB,
+  /** Connections that have not proved yet that they belong to the cluster: all, and of one address. */
+  peerHandshakesMax: 64,
+  peerHandshakesPerAddressMax: 16,
+  /** Connections of other nodes, and of one of them: two while it changes from one key to the next. */
+  peerConnectionsMax: 2048,
+  peerConnectionsPerNodeMax: 2,
+  /** An entry's protobuf encoding without its hash. */
+  entryWireBytesMax: 5 * MiB,
+  /** Contexts, and rows, of one message between nodes. */
+  peerItemsMax: 8192,
+  peerRowsMax: 65_536,
+  /** Runs of one request for nodes of a tree, and nodes of one run. */
+  peerRunsMax: 4096,
+  peerRunNodesMax: 65_536,
+  peerBucketEntriesMax: 4096,
+  peerMethodBytesMax: 256,
+  /** Text of an error, and each of its facts. */
+  peerErrorTextBytesMax: 4 * KiB,
 } as const;

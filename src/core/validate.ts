@@ -27,6 +27,8 @@ export interface CheckedInput extends Omit<AppendInput, "metadata"> {
   readonly metadata: Metadata;
   /** Payload, key, metadata names and values. */
   readonly bytes: number;
+  /** Of an entry that has one already. */
+  readonly id?: string;
 }
 
 const noneChecked = { metadata: [] as Metadata, bytes: 0 };

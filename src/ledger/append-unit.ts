@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { Entry } from "../core/entry.ts";
+import { clientMetadata } from "../core/moved.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { CheckedInput } from "../core/validate.ts";
 import type { Unit } from "./commit-unit.ts";
@@ -8,14 +9,21 @@ import { planEntries } from "./context-state.ts";
 import { decodeStored } from "./decode-stored.ts";
 import type { Head, NewRow, StoredEntry } from "./ports.ts";
 
-/** An acknowledged entry. */
-export interface Appended extends StoredEntry {
+/** What is told of an acknowledged entry. */
+export interface Receipt extends Omit<StoredEntry, "wire"> {
   readonly id: string;
   readonly appendedAtNs: bigint;
   readonly lamport: bigint;
   /** True if the entry existed before this call. */
   readonly duplicate: boolean;
+  /** Nodes that are known to have it on disk. */
+  readonly copies: number;
+  /** Nodes that are meant to have it. */
+  readonly holders: number;
 }
+
+/** An acknowledged entry. */
+export interface Appended extends Receipt, StoredEntry {}
 
 /** How one input of a unit with idempotency keys is answered. */
 export type Slot =
@@ -85,10 +93,20 @@ export class AppendUnit implements Unit {
     return this.#after;
   }
 
+  /** Retries wait for the entry they are answered with. */
+  answeredAt(): number {
+    let through = this.#after?.latest ?? 0;
+    for (const slot of this.#slots ?? []) {
+      if (slot.kind === "stored") through = Math.max(through, slot.appended.sequence);
+      else if (slot.kind === "pending") through = Math.max(through, slot.reservation.entry.sequence);
+    }
+    return through;
+  }
+
   committed(): void {
     this.#release();
     if (this.#slots === undefined) {
-      this.#resolve(this.#planned.map((entry) => appended(entry, false)));
+      this.#resolve(this.#planned.map((entry) => this.#appended(entry, false)));
       return;
     }
     let next = 0;
@@ -96,16 +114,24 @@ export class AppendUnit implements Unit {
       this.#slots.map((slot) => {
         switch (slot.kind) {
           case "stored":
-            return slot.appended;
+            return withCopies(slot.appended, this.state);
           case "pending":
-            return appended(slot.reservation.entry, true);
+            return this.#appended(slot.reservation.entry, true);
           case "repeated":
-            return appended(this.#plannedAt(slot.index), true);
+            return this.#appended(this.#plannedAt(slot.index), true);
           case "new":
-            return appended(this.#plannedAt(next++), false);
+            return this.#appended(this.#plannedAt(next++), false);
         }
       }),
     );
+  }
+
+  #appended(entry: PlannedEntry, duplicate: boolean): Appended {
+    const { sequence, contentHash, wire, id, appendedAtNs, lamport } = entry;
+    const { shared } = this.state;
+    const copies = shared === undefined ? 1 : shared.copiesOf(sequence);
+    const holders = shared === undefined ? 1 : shared.replica.holders.length;
+    return { sequence, contentHash, wire, id, appendedAtNs, lamport, duplicate, copies, holders };
   }
 
   #plannedAt(index: number): PlannedEntry {
@@ -137,19 +163,20 @@ export class AppendUnit implements Unit {
 }
 
 /**
- * Returns the stored entry as the answer to a retry. Throws ALREADY_EXISTS if the retry has other
+ * Returns the stored entry as the answer to a retry, as one node alone gives it. Throws ALREADY_EXISTS if the retry has other
  * content than the entry.
  */
 export function duplicateOf(stored: StoredEntry, input: CheckedInput): Appended {
   const entry = decodeStored(stored);
   checkSameContent(entry, input);
   const { id, appendedAtNs, lamport } = entry;
-  return { ...stored, id, appendedAtNs, lamport, duplicate: true };
+  return { ...stored, id, appendedAtNs, lamport, duplicate: true, copies: 1, holders: 1 };
 }
 
-function appended(entry: PlannedEntry, duplicate: boolean): Appended {
-  const { sequence, contentHash, wire, id, appendedAtNs, lamport } = entry;
-  return { sequence, contentHash, wire, id, appendedAtNs, lamport, duplicate };
+/** Returns an entry with what is known of its copies now. */
+export function withCopies(entry: Appended, { shared }: ContextState): Appended {
+  if (shared === undefined) return entry;
+  return { ...entry, copies: shared.copiesOf(entry.sequence), holders: shared.replica.holders.length };
 }
 
 function checkPending(slot: Extract<Slot, { kind: "pending" }>): void {
@@ -172,12 +199,13 @@ function markRepeated(slots: readonly Slot[]): Slot[] {
   return slots.map((slot) => {
     if (slot.kind !== "new") return slot;
     const { input } = slot;
-    const earlier = input.idempotencyKey === "" ? undefined : first.get(input.idempotencyKey);
+    const name = input.id ?? input.idempotencyKey;
+    const earlier = name === "" ? undefined : first.get(name);
     if (earlier !== undefined) {
       checkSameContent(earlier.input, input);
       return { kind: "repeated", index: earlier.index };
     }
-    first.set(input.idempotencyKey, { index, input });
+    first.set(name, { index, input });
     index += 1;
     return slot;
   });
@@ -187,13 +215,13 @@ function checkSameContent(
   entry: Pick<Entry, "key" | "payload" | "metadata"> & { sequence?: number },
   input: CheckedInput,
 ): void {
+  const stored = clientMetadata(entry.metadata);
+  const given = clientMetadata(input.metadata);
   const same =
     entry.key === input.key &&
     sameBytes(entry.payload, input.payload) &&
-    entry.metadata.length === input.metadata.length &&
-    entry.metadata.every(
-      ([name, value], i) => name === input.metadata[i]?.[0] && value === input.metadata[i]?.[1],
-    );
+    stored.length === given.length &&
+    stored.every(([name, value], i) => name === given[i]?.[0] && value === given[i]?.[1]);
   if (same) return;
   throw new LedgerError(
     "ALREADY_EXISTS",

@@ -7,7 +7,7 @@
 
 import { idempotentId } from "../core/entry-id.ts";
 import type { CheckedInput } from "../core/validate.ts";
-import { AppendUnit, type Appended, type Slot, duplicateOf } from "./append-unit.ts";
+import { AppendUnit, type Appended, type Slot, duplicateOf, withCopies } from "./append-unit.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextState, Origin, Reservation } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
@@ -45,7 +45,7 @@ export class Appender {
     return new Promise((resolve, reject) => {
       const waiting = this.#waiting.get(contextId);
       const state = this.#contexts.peek(contextId);
-      if (waiting === undefined && state !== undefined && !inputs.some(hasIdempotencyKey)) {
+      if (waiting === undefined && state !== undefined && !inputs.some(hasKnownId)) {
         this.#enqueue(state, { inputs, resolve, reject }, undefined);
       } else if (waiting === undefined) {
         this.#waiting.set(contextId, [{ inputs, resolve, reject }]);
@@ -85,7 +85,7 @@ export class Appender {
     // reservation; ids committed before are found in the store.
     const pending = new Map<string, Reservation>();
     for (const input of group.flatMap(({ inputs }) => inputs)) {
-      if (!hasIdempotencyKey(input)) continue;
+      if (!hasKnownId(input)) continue;
       const id = this.#idOf(state, input);
       const reservation = state.pendingIds.get(id);
       if (reservation !== undefined) pending.set(id, reservation);
@@ -94,9 +94,9 @@ export class Appender {
     const stored = ids.size === 0 ? noEntries : await this.#lookUp(state, [...ids]);
     for (const waiting of group) {
       try {
-        const slots = waiting.inputs.some(hasIdempotencyKey)
+        const slots = waiting.inputs.some(hasKnownId)
           ? waiting.inputs.map((input): Slot => {
-              if (!hasIdempotencyKey(input)) return { kind: "new", input };
+              if (!hasKnownId(input)) return { kind: "new", input };
               const id = this.#idOf(state, input);
               const reservation = state.pendingIds.get(id) ?? pending.get(id);
               if (reservation?.failed === false) return { kind: "pending", input, reservation };
@@ -108,7 +108,7 @@ export class Appender {
           : undefined;
         const known = slots && allStored(slots, state.head?.latest ?? 0);
         if (known === undefined) this.#enqueue(state, waiting, slots);
-        else waiting.resolve(known);
+        else waiting.resolve(known.map((one) => withCopies(one, state)));
       } catch (error) {
         waiting.reject(fromStoreError(error));
       }
@@ -119,9 +119,10 @@ export class Appender {
   async #lookUp(state: ContextState, ids: readonly string[]): Promise<ReadonlyMap<string, StoredEntry>> {
     for (;;) {
       await state.publishing;
-      const log = state.head?.log;
+      // Entries that are not committed yet are found too: a retry must not become another.
+      const log = state.local?.log;
       const stored = log === undefined ? noEntries : await this.#store.findByIds(log, ids);
-      if (state.publishing === undefined && state.head?.log === log) return stored;
+      if (state.publishing === undefined && state.local?.log === log) return stored;
     }
   }
 
@@ -147,7 +148,7 @@ export class Appender {
   }
 
   #idOf(state: ContextState, input: CheckedInput): string {
-    return idempotentId(state.id, input.idempotencyKey, this.#origin.hasher);
+    return input.id ?? idempotentId(state.id, input.idempotencyKey, this.#origin.hasher);
   }
 }
 
@@ -163,6 +164,6 @@ function allStored(slots: readonly Slot[], latest: number): Appended[] | undefin
   return answers;
 }
 
-function hasIdempotencyKey(input: CheckedInput): boolean {
-  return input.idempotencyKey !== "";
+function hasKnownId(input: CheckedInput): boolean {
+  return input.idempotencyKey !== "" || input.id !== undefined;
 }

@@ -1,9 +1,7 @@
 import type { LedgerError } from "../core/errors.ts";
+import { type CommitExtras, joinExtras } from "./commit-extras.ts";
 import type { ContextState } from "./context-state.ts";
-import type { Commit, Head, HeadChange, NewRow, RosterChange } from "./ports.ts";
-
-/** What a unit writes beside rows and heads. */
-export type CommitExtras = Omit<Commit, "rows" | "heads">;
+import type { Commit, Head, HeadChange, NewRow } from "./ports.ts";
 
 /** Something that is written whole or not at all, in the order of the queue. */
 export interface Unit {
@@ -23,7 +21,12 @@ export interface Unit {
   headAfter(): Head | undefined;
   /** What else to write; called once the unit is in a batch. */
   extras?(): CommitExtras;
-  /** Called once when everything is on disk, after `state.head` has moved. */
+  /**
+   * The sequence that must be committed before the unit is answered, for contexts that other nodes keep too; undefined if
+   * this node's disk is enough.
+   */
+  answeredAt?(): number | undefined;
+  /** Called once when everything is on disk, after `state.head` has moved; for shared contexts, on enough disks. */
   committed(): void;
   /** Called once if nothing was written, or nobody knows. */
   failed(error: LedgerError): void;
@@ -41,9 +44,9 @@ export type Changes = ReadonlyMap<ContextState, Change>;
 export function gather(batch: readonly Unit[]): { commit: Commit; changes: Changes } {
   const rows: NewRow[] = [];
   const changes = new Map<ContextState, Change>();
-  let extras: CommitExtras = {};
+  const all: CommitExtras[] = [];
   for (const unit of batch) {
-    if (unit.extras !== undefined) extras = joined(extras, unit.extras());
+    if (unit.extras !== undefined) all.push(unit.extras());
     const added = unit.rows();
     for (const row of added) rows.push(row);
     const to = unit.headAfter();
@@ -55,39 +58,20 @@ export function gather(batch: readonly Unit[]): { commit: Commit; changes: Chang
       for (const row of added) change.rows.push(row);
     }
   }
+  const extras = joinExtras(all);
+  const left = leftBy(extras);
   const heads: HeadChange[] = [];
-  for (const [state, { to }] of changes) heads.push({ contextId: state.id, from: state.head, to });
+  for (const [state, { to }] of changes) {
+    const from = left.has(state.id) ? left.get(state.id) : state.local;
+    heads.push({ contextId: state.id, from, to });
+  }
   return { commit: { rows, heads, ...extras }, changes };
 }
 
-/** Returns whether a commit writes nothing. */
-export function isEmpty(commit: Commit): boolean {
-  const { rows, heads, subtrees, signed, logged, damage, roster, gossipIncarnation } = commit;
-  if (rows.length > 0 || heads.length > 0 || gossipIncarnation !== undefined) return false;
-  const lists = [subtrees, signed, logged, damage, roster?.put, roster?.remove];
-  return lists.every((list) => (list ?? []).length === 0);
-}
-
-/** Returns what has the effect of `a` and then `b`. */
-function joined(a: CommitExtras, b: CommitExtras): CommitExtras {
-  const roster = joinedRoster(a.roster, b.roster);
-  const incarnations = [a.gossipIncarnation, b.gossipIncarnation].filter((one) => one !== undefined);
-  return {
-    subtrees: [...(a.subtrees ?? []), ...(b.subtrees ?? [])],
-    signed: [...(a.signed ?? []), ...(b.signed ?? [])],
-    logged: [...(a.logged ?? []), ...(b.logged ?? [])],
-    damage: [...(a.damage ?? []), ...(b.damage ?? [])],
-    ...(roster === undefined ? {} : { roster }),
-    ...(incarnations.length === 0 ? {} : { gossipIncarnation: Math.max(...incarnations) }),
-  };
-}
-
-/** What a change removes goes before anything is put, so what `b` removes must not be put by `a`. */
-function joinedRoster(a: RosterChange | undefined, b: RosterChange | undefined): RosterChange | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  const gone = new Set(b.remove);
-  return {
-    put: [...a.put.filter(({ nodeId }) => !gone.has(nodeId)), ...b.put],
-    remove: [...a.remove, ...b.remove],
-  };
+/** Returns what truncations and drops, which go first, leave of heads. */
+function leftBy({ truncations, drops }: CommitExtras): ReadonlyMap<string, Head | undefined> {
+  const left = new Map<string, Head | undefined>();
+  for (const { contextId, to } of truncations ?? []) left.set(contextId, to);
+  for (const { contextId } of drops ?? []) left.set(contextId, undefined);
+  return left;
 }

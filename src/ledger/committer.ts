@@ -1,6 +1,6 @@
 /**
  * Group commit: everything that arrives while one commit runs becomes the next, across contexts.
- * The only caller of `Store.commit`, and the only writer of `ContextState.head`.
+ * The only caller of `Store.commit`, and the only writer of `ContextState.local`.
  *
  * @module
  */
@@ -8,7 +8,8 @@
 import type { LedgerError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Hasher } from "../core/hasher.ts";
-import { type Change, type Changes, gather, isEmpty, type Unit } from "./commit-unit.ts";
+import { isEmpty } from "./commit-extras.ts";
+import { type Change, type Changes, gather, type Unit } from "./commit-unit.ts";
 import { completedSubtrees, completesSubtrees } from "./completed-subtrees.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Clock, Commit, Head, Store, StoredEntry } from "./ports.ts";
@@ -94,6 +95,11 @@ export class Committer {
     return isRecent && diskReasons.has(this.#refused?.facts.reason) ? this.#refused : undefined;
   }
 
+  /** Reads the head of a context before the next commit: what became of one that failed is not known. */
+  doubt(state: ContextState): void {
+    this.#unsure.add(state);
+  }
+
   /** Resolves when everything queued so far has been answered. */
   async drained(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -174,7 +180,7 @@ export class Committer {
     return {
       answer: () => {
         for (const tell of announce) tell();
-        for (const unit of batch) this.#leave(unit).committed();
+        for (const unit of batch) answerUnit(this.#leave(unit));
       },
     };
   }
@@ -194,10 +200,13 @@ export class Committer {
 
   /** Moves a head and returns how to tell the observer. */
   #advance(state: ContextState, { to, rows }: Change): () => void {
-    const before = state.head;
-    state.head = to;
+    const before = state.local;
+    state.local = to;
     const follows =
       (before === undefined || before.log === to.log) && rows.length === to.latest - (before?.latest ?? 0);
+    const { shared } = state;
+    if (shared !== undefined) return () => shared.stored(follows ? rows : undefined);
+    state.head = to;
     if (follows) state.tree?.advanced(rows);
     else state.tree = undefined;
     return () => this.#observer.advanced(state, follows ? rows : []);
@@ -211,7 +220,7 @@ export class Committer {
         await this.#reload(changes.keys());
         return (
           changes.size > 0 &&
-          [...changes].every(([{ head }, { to }]) => head?.latest === to.latest && head.log === to.log)
+          [...changes].every(([{ local }, { to }]) => local?.latest === to.latest && local.log === to.log)
         );
       } catch (error) {
         if (!(error instanceof StoreError) || this.#clock.monotonicMs() >= giveUpMs) {
@@ -242,7 +251,7 @@ export class Committer {
       if (unit.state === undefined || !moved.has(unit.state)) this.#queue.push(unit);
       else this.#leave(unit).failed(headMoved(unit.state.id));
     }
-    for (const state of moved) if (state.queuedUnits === 0) state.planned = state.head;
+    for (const state of moved) if (state.queuedUnits === 0) state.planned = state.local;
     return undefined;
   }
 
@@ -252,11 +261,15 @@ export class Committer {
     for (const state of states) heads.push([state, await this.#store.head(state.id)]);
     const moved = new Set<ContextState>();
     for (const [state, head] of heads) {
-      if (head?.log === state.head?.log && head?.latest === state.head?.latest) continue;
-      state.head = head;
-      state.tree = undefined;
+      if (head?.log === state.local?.log && head?.latest === state.local?.latest) continue;
+      state.local = head;
       moved.add(state);
-      this.#observer.advanced(state, []);
+      if (state.shared !== undefined) state.shared.stored(undefined);
+      else {
+        state.head = head;
+        state.tree = undefined;
+        this.#observer.advanced(state, []);
+      }
     }
     return moved;
   }
@@ -265,7 +278,7 @@ export class Committer {
   #planAgain(): void {
     const waiting = this.#queue;
     this.#queue = [];
-    for (const unit of waiting) if (unit.state !== undefined) unit.state.planned = unit.state.head;
+    for (const unit of waiting) if (unit.state !== undefined) unit.state.planned = unit.state.local;
     for (const unit of waiting) {
       try {
         unit.plan();
@@ -283,8 +296,17 @@ export class Committer {
     const { state } = unit;
     if (state !== undefined) {
       state.queuedUnits -= 1;
-      if (state.queuedUnits === 0) state.planned = state.head;
+      if (state.queuedUnits === 0) state.planned = state.local;
+      if (state.queuedUnits === 0) state.shared?.settled();
     }
     return unit;
   }
+}
+
+/** Answers a unit that is on this node's disk, once it is on enough others. */
+function answerUnit(unit: Unit): void {
+  const through = unit.answeredAt?.();
+  const shared = unit.state?.shared;
+  if (through === undefined || shared === undefined) unit.committed();
+  else shared.hold(unit, through);
 }

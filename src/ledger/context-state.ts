@@ -8,6 +8,7 @@ import { receive, tick } from "../core/lamport.ts";
 import { limits } from "../core/limits.ts";
 import type { CheckedInput } from "../core/validate.ts";
 import type { ContextTree } from "./context-tree.ts";
+import type { SharedContext } from "./shared-context.ts";
 import type { IdSource } from "./id-source.ts";
 import type { Clock, Head, SignedHead } from "./ports.ts";
 
@@ -41,15 +42,19 @@ export interface Reservation {
 }
 
 /**
- * What this process knows of one context. The committer alone writes `head`; whoever plans entries
- * moves `planned`, which runs ahead of `head` by what is queued and falls back to it when a commit
- * fails.
+ * What this process knows of one context. The committer alone writes `local`; whoever plans entries moves `planned`,
+ * which runs ahead of `local` by what is queued and falls back to it when a commit fails. `head` is `local`, unless other
+ * nodes keep the context too: then it follows once enough of them have the entries.
  */
 export class ContextState {
-  /** The newest committed head; undefined if the context has no entries. */
+  /** The newest head that anybody may see; undefined if there are no entries to see. */
   head: Head | undefined;
+  /** The newest head on this node's disk. */
+  local: Head | undefined;
   /** The head after everything that is queued. */
   planned: Head | undefined;
+  /** Set if other nodes keep the context too. */
+  shared: SharedContext | undefined;
   /** Queued entries that carry an idempotency key, by id. */
   readonly pendingIds = new Map<string, Reservation>();
   /** Units of the queue that will change this context. */
@@ -68,6 +73,7 @@ export class ContextState {
     head: Head | undefined,
   ) {
     this.head = head;
+    this.local = head;
     this.planned = head;
   }
 
@@ -78,15 +84,16 @@ export class ContextState {
 }
 
 /**
- * Gives inputs the next places in their context and moves `planned` there. Throws, and changes
- * nothing, if an input has a Lamport time out of range or the context is full. Cost: two SHA-256
- * of the payload and the record per entry.
+ * Gives inputs the next places in their context and moves `planned` there. Throws, and changes nothing, if an input has a
+ * Lamport time out of range, the context is full, or another node decides what is next. Cost: two SHA-256 of the payload
+ * and the record per entry.
  */
 export function planEntries(
   state: ContextState,
   inputs: readonly CheckedInput[],
   origin: Origin,
 ): PlannedEntry[] {
+  state.shared?.checkWritable();
   const nowNs = origin.clock.nowNs();
   const before = state.planned;
   let { latest, lamport, appendedAtNs, bytes } = before ?? {
@@ -103,9 +110,9 @@ export function planEntries(
     appendedAtNs = nowNs > appendedAtNs ? nowNs : appendedAtNs + 1n;
     if (appendedAtNs > limits.timeNsMax) throw timeExhausted();
     bytes += input.bytes;
-    const idempotent = input.idempotencyKey !== "";
+    const idempotent = input.idempotencyKey !== "" || input.id !== undefined;
     const id = idempotent
-      ? idempotentId(state.id, input.idempotencyKey, origin.hasher)
+      ? (input.id ?? idempotentId(state.id, input.idempotencyKey, origin.hasher))
       : origin.ids.next(Number(appendedAtNs / 1_000_000n));
     const { key, payload, metadata } = input;
     const entry: Entry = { id, key, payload, sequence: latest, appendedAtNs, metadata, lamport };

@@ -1,6 +1,6 @@
 import { limits } from "../core/limits.ts";
 import { ContextState } from "./context-state.ts";
-import type { Store } from "./ports.ts";
+import type { Replica, Store } from "./ports.ts";
 
 /**
  * The contexts this process has touched, at most `contextsCachedMax` beside those in use. There is
@@ -8,12 +8,15 @@ import type { Store } from "./ports.ts";
  */
 export class ContextTable {
   readonly #store: Store;
+  readonly #share: (state: ContextState, replica: Replica) => void;
   /** Least recently used first. */
   readonly #states = new Map<string, ContextState>();
   readonly #loading = new Map<string, Promise<ContextState>>();
 
-  constructor(store: Store) {
+  /** `share` is called for a context that other nodes keep too, before anybody else has it. */
+  constructor(store: Store, share: (state: ContextState, replica: Replica) => void = () => {}) {
     this.#store = store;
+    this.#share = share;
   }
 
   /** Returns the context if it is in memory. */
@@ -37,6 +40,8 @@ export class ContextTable {
   async #read(contextId: string): Promise<ContextState> {
     try {
       const state = new ContextState(contextId, await this.#store.head(contextId));
+      const replica = await this.#store.replica(contextId);
+      if (replica !== undefined) this.#share(state, replica);
       this.#states.set(contextId, state);
       this.#evict();
       return state;

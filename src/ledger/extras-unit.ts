@@ -1,5 +1,6 @@
 import type { LedgerError } from "../core/errors.ts";
-import type { CommitExtras, Unit } from "./commit-unit.ts";
+import type { CommitExtras } from "./commit-extras.ts";
+import type { Unit } from "./commit-unit.ts";
 import type { Committer } from "./committer.ts";
 
 /** Writes something beside rows and heads; resolves when it is on disk. Rejects with LedgerError. */

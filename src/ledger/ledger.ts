@@ -6,10 +6,12 @@
 
 import { type Cursor, parseResumeToken, sequenceCursor } from "../core/cursor.ts";
 import { assert } from "../core/assert.ts";
+import { entryBytes } from "../core/entry.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";
+import { movedMetadata } from "../core/moved.ts";
 import {
   type AppendInput,
   batchTooLong,
@@ -19,20 +21,29 @@ import {
   checkKeyFilter,
   checkText,
 } from "../core/validate.ts";
+import type { SnapshotSummary } from "../core/snapshot/snapshot-format.ts";
 import type { Appended } from "./append-unit.ts";
 import { Appender } from "./appender.ts";
 import { Committer } from "./committer.ts";
 import type { ContextState, Origin } from "./context-state.ts";
 import { ContextTable } from "./context-table.ts";
 import { DamageList } from "./damage-list.ts";
+import { decodeStored } from "./decode-stored.ts";
 import { GossipIncarnation } from "./gossip-incarnation.ts";
 import { IdSource } from "./id-source.ts";
+import type {
+  AppendTerms,
+  ContextInfo,
+  ContextPage,
+  GetRequest,
+  LedgerApi,
+  WatchRequest,
+} from "./ledger-api.ts";
 import { Loader, type LoadInput, type LoadResult } from "./loader.ts";
 import type { CheckpointSigner, Inclusion, Integrity } from "./integrity.ts";
 import type { DamageObserver, LedgerObserver } from "./observer.ts";
 import {
   type Clock,
-  type Head,
   type ListRange,
   nodeLogId,
   type Random,
@@ -42,7 +53,8 @@ import {
   type Zstd,
 } from "./ports.ts";
 import { createProofs, type Proofs } from "./proofs.ts";
-import { type GetInput, type GetResult, Reader } from "./reader.ts";
+import { type GetResult, Reader } from "./reader.ts";
+import { Replicas } from "./replicas.ts";
 import { Roster } from "./roster.ts";
 import { Scrubber, type ScrubReading } from "./scrubber.ts";
 import { checkCopies, checkHeartbeat, checkListLimit } from "./request-checks.ts";
@@ -67,41 +79,13 @@ export interface LedgerParts {
   readonly scrubRate: number;
 }
 
-/** How many nodes must have an entry before it is acknowledged; 0 means the server's own rule. */
-export interface Copies {
-  readonly minCopies: number;
-}
-
-export interface GetRequest extends Omit<GetInput, "contextId" | "key"> {
-  readonly contextId: string;
-  readonly key: string;
-  /** 0 means none. */
-  readonly minSequence: bigint;
-}
-
-export interface WatchRequest {
-  readonly contextId: string;
-  /** Empty means all. */
-  readonly key: string;
-  readonly from: Cursor;
-  /** 0 means none. */
-  readonly heartbeatMs: number;
-  /** True if the sink can tell its client of a reset; otherwise a replaced history is ABORTED. */
-  readonly resets: boolean;
-  /** Give the sink proof items in the place of entries. */
-  readonly proofs: boolean;
-}
-
-export interface ContextInfo {
-  readonly contextId: string;
-  readonly head: Head;
-}
-
-export class Ledger {
+export class Ledger implements LedgerApi {
   /** The nodes of the cluster. */
   readonly roster: Roster;
   /** What this node calls its newest state in gossip. */
   readonly incarnation: GossipIncarnation;
+  /** The contexts of this node as replication sees them. */
+  readonly replicas: Replicas;
   readonly #store: Store;
   readonly #contexts: ContextTable;
   readonly #committer: Committer;
@@ -121,7 +105,7 @@ export class Ledger {
     const origin: Origin = { clock, hasher, ids: new IdSource(parts.random), newLog: () => store.newLog() };
     this.#store = store;
     this.#hasher = hasher;
-    this.#contexts = new ContextTable(store);
+    this.#contexts = new ContextTable(store, (state, replica) => void this.replicas.share(state, replica));
     this.#waits = new SequenceWaits(clock);
     this.#watches = new WatchRegistry({ clock, read: (state, range) => this.#reader.page(state, range) });
     this.#committer = new Committer({
@@ -129,10 +113,7 @@ export class Ledger {
       clock,
       hasher,
       observer: {
-        advanced: (state, rows) => {
-          this.#waits.advanced(state);
-          this.#watches.advanced(state, rows);
-        },
+        advanced: (state, rows) => this.#advanced(state, rows),
         measured: (commit) => observer.commit(commit),
       },
     });
@@ -154,6 +135,10 @@ export class Ledger {
     this.#loader = new Loader({ ...shared, zstd, inflate });
     const verification = new Verification({ ...shared, damage });
     this.#proofs = createProofs({ ...shared, signer, verification });
+    this.replicas = new Replicas({
+      ...{ ...shared, damage, trees: () => this.#proofs.trees },
+      visible: (state, rows) => this.#advanced(state, rows),
+    });
     const scrubberParts = {
       store,
       clock,
@@ -174,11 +159,11 @@ export class Ledger {
   }
 
   /** Adds one entry; resolves when it is on disk. */
-  append(contextId: string, input: AppendInput, copies: Copies): Promise<Appended> {
+  append(contextId: string, input: AppendInput, { minCopies }: AppendTerms): Promise<Appended> {
     try {
       checkContextId(contextId);
       const checked = checkAppend(input);
-      checkCopies(copies.minCopies);
+      checkCopies(minCopies);
       return this.#appender.append(contextId, [checked]).then(theOnly);
     } catch (error) {
       return Promise.reject(fromStoreError(error));
@@ -186,13 +171,39 @@ export class Ledger {
   }
 
   /** Adds entries to one context, all or none; resolves when they are on disk. */
-  async appendBatch(contextId: string, inputs: readonly AppendInput[], copies: Copies): Promise<Appended[]> {
+  async appendBatch(
+    contextId: string,
+    inputs: readonly AppendInput[],
+    { minCopies }: AppendTerms,
+  ): Promise<Appended[]> {
     checkContextId(contextId);
     if (inputs.length > limits.batchEntriesMax) throw batchTooLong(inputs.length);
     const checked = inputs.map(checkAppend);
     checkBatch(checked);
-    checkCopies(copies.minCopies);
+    checkCopies(minCopies);
     return this.#appender.append(contextId, checked);
+  }
+
+  /**
+   * Appends entries again that lost their place in a fork, as new entries with their ids; those that the context has are
+   * passed over. Resolves when they are committed.
+   */
+  async appendMoved(contextId: string, lost: readonly StoredEntry[]): Promise<void> {
+    const inputs = lost.map((stored) => {
+      const entry = decodeStored(stored);
+      const { id, key, payload } = entry;
+      const metadata = movedMetadata(entry, stored.contentHash);
+      return {
+        id,
+        key,
+        payload,
+        metadata,
+        receivedLamport: 0n,
+        idempotencyKey: "",
+        bytes: entryBytes({ ...entry, metadata }),
+      };
+    });
+    await this.#appender.append(contextId, inputs);
   }
 
   /** Takes every context that has grown into the log of logs, and signs it. */
@@ -268,9 +279,7 @@ export class Ledger {
   }
 
   /** Lists contexts in the byte order of their ids. */
-  async list(
-    range: ListRange,
-  ): Promise<{ readonly contexts: readonly ContextInfo[]; readonly more: boolean }> {
+  async list(range: ListRange): Promise<ContextPage> {
     checkText("prefix", range.prefix);
     checkText("start_after", range.startAfter);
     checkListLimit(range.limit);
@@ -297,7 +306,7 @@ export class Ledger {
   }
 
   /** Copies a context as it is now: the bytes of a version 3 snapshot, then what they hold. */
-  snapshot(contextId: string): AsyncGenerator<SnapshotPart, void> {
+  snapshot(contextId: string): AsyncGenerator<SnapshotPart<SnapshotSummary>, void> {
     checkContextId(contextId);
     return this.#snapshots.snapshot(contextId);
   }
@@ -373,6 +382,12 @@ export class Ledger {
     } finally {
       state.pins -= 1;
     }
+  }
+
+  /** There is more to see of a context: `rows`, or something else if there are none. */
+  #advanced(state: ContextState, rows: readonly StoredEntry[]): void {
+    this.#waits.advanced(state);
+    this.#watches.advanced(state, rows);
   }
 
   async #load(contextId: string): ReturnType<ContextTable["load"]> {

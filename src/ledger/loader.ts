@@ -112,10 +112,10 @@ class Load {
     this.#parts = parts;
     this.#state = state;
     this.#input = input;
-    this.#base = state.head;
+    this.#base = state.local;
     this.#hold = hold;
     const createdAtNs = parts.clock.nowNs();
-    this.#to = state.head ?? { latest: 0, lamport: 0n, appendedAtNs: 0n, bytes: 0, createdAtNs };
+    this.#to = state.local ?? { latest: 0, lamport: 0n, appendedAtNs: 0n, bytes: 0, createdAtNs };
   }
 
   async run(chunks: AsyncIterable<Uint8Array>): Promise<LoadResult> {

@@ -51,7 +51,7 @@ export interface HeadChange {
 /** What this node has promised and accepted of one context that it keeps, or may be asked to keep, with others. */
 export interface Replica {
   readonly contextId: string;
-  /** The node ids of those that keep it, best first. */
+  /** The node ids of those that keep it, best first, at most `holdersMax`. */
   readonly holders: readonly string[];
   /** Nothing below is listened to. */
   readonly promised: Epoch;
@@ -67,7 +67,9 @@ export interface Replica {
 
 /**
  * Takes the newest entries out of a context, because another history stands. They keep their bytes and sequences under
- * the log number `archive`, which no head names and nothing discards.
+ * the log number `archive`, which no head may name, to which no rows may be added, and which nothing discards until it is
+ * settled. Rows staged behind `from`, subtrees that reach beyond `to` and marks of damage beyond it are forgotten, and the
+ * context has no leaf in the log of logs any more; what was signed stays. Takes time for each entry, in the transaction.
  */
 export interface Truncation {
   readonly contextId: string;
@@ -75,17 +77,28 @@ export interface Truncation {
   readonly from: Head;
   /** The head after it, with a smaller `latest` and the same log; undefined if nothing is left. */
   readonly to: Head | undefined;
-  /** A log number of its own. */
+  /** A log number that nothing has used: a new one of `Store.newLog`. */
   readonly archive: number;
   /** Whose history the entries were. */
   readonly accepted: Epoch;
   readonly archivedAtNs: bigint;
 }
 
-/** Entries that were taken out of a context, until all of them are in its history again. */
+/**
+ * Takes a context out of the store: its head, entries, replica and signed head. Archives and forks stay. The caller discards
+ * the rows by `Store.discard(from.log, 0)` when nobody reads them any more; what is left is discarded after the next start. The
+ * context can be created again, under another log number.
+ */
+export interface Drop {
+  readonly contextId: string;
+  /** The head this is based on; undefined if there is none, and only what is kept beside it goes. */
+  readonly from: Head | undefined;
+}
+
+/** Entries that were taken out of a context, until all of them are in its history again. Outlives the context. */
 export interface Archive {
   readonly contextId: string;
-  /** Where `Store.read` finds them. */
+  /** Where `Store.read` and `Store.contentHashes` find them; by their ids nothing does. */
   readonly log: number;
   /** Sequences `first` to `last`. */
   readonly first: number;
@@ -99,7 +112,9 @@ export interface ForkRecord {
   readonly contextId: string;
   /** Entries up to this one are in both. */
   readonly after: number;
-  /** Content hashes, packed, of the entries that lost their place, from sequence `after` + 1 on. */
+  /** How many entries lost their place: those from sequence `after` + 1 on. */
+  readonly count: number;
+  /** Their content hashes, packed, of which the store keeps the first `forkHashesMax`. */
   readonly hashes: Uint8Array;
   /** Whose history stands. */
   readonly winner: Epoch;
@@ -178,13 +193,16 @@ export interface Commit {
   readonly gossipIncarnation?: number;
   /** Each takes the place of the one its context had. */
   readonly replicas?: readonly Replica[];
-  /** They go first: a head change of the same context is based on what they leave. */
+  /** They go first, one after the other: a drop or head change of the same context is based on what they leave. */
   readonly truncations?: readonly Truncation[];
-  /** Contexts whose entries, head, replica and signed head go, and are discarded in the background. Archives stay. */
-  readonly drops?: readonly { readonly contextId: string; readonly from: Head | undefined }[];
-  /** Log numbers of archives that nobody needs any more; their rows are discarded in the background. */
+  /** They go next: whatever else the commit has of the same context comes after. */
+  readonly drops?: readonly Drop[];
+  /**
+   * Log numbers of archives that nobody needs any more; others are passed over. The caller discards their rows by
+   * `Store.discard(log, 0)`; what is left is discarded after the next start.
+   */
   readonly settled?: readonly number[];
-  /** Each takes the place of the one with its context, `after` and `loser`. */
+  /** Each takes the place of the one with its context, `after` and `loser`. A context keeps the newest `forksPerContextMax`. */
   readonly forks?: readonly ForkRecord[];
 }
 
@@ -287,14 +305,14 @@ export interface Store {
   replica(contextId: string): Promise<Replica | undefined>;
   /** Returns at most `limit` replicas in the byte order of their context ids, after `startAfter` (exclusive). */
   replicas(startAfter: string, limit: number): Promise<readonly Replica[]>;
-  /** Returns the archives of one context, or of all if none is named, oldest first, at most `limit`. */
+  /** Returns the archives of one context, or of all if none is named, by ascending log number, at most `limit`. */
   archives(contextId: string | undefined, limit: number): Promise<readonly Archive[]>;
-  /** Returns the forks of one context, or of all if none is named, oldest first, at most `limit`. */
+  /** Returns the forks of one context, or of all if none is named, by the time they were found, at most `limit`. */
   forks(contextId: string | undefined, limit: number): Promise<readonly ForkRecord[]>;
   /** Returns a log number that no row has used and no other call returns. */
   newLog(): number;
   commit(commit: Commit): Promise<CommitOutcome>;
-  /** Deletes rows of one log that no head covers, a bounded number; returns true while more are left. */
+  /** Deletes rows of one log that neither a head nor an archive covers, a bounded number; returns true while more are left. */
   discard(log: number, after: number): Promise<boolean>;
 }
 

@@ -1,11 +1,14 @@
 import type { LedgerError } from "../core/errors.ts";
+import type { CommitExtras } from "./commit-extras.ts";
 import type { Unit } from "./commit-unit.ts";
 import type { ContextState } from "./context-state.ts";
-import type { Head, NewRow } from "./ports.ts";
+import type { Head, NewRow, Replica } from "./ports.ts";
 
 interface PublishParts {
   readonly base: Head | undefined;
   readonly to: Head;
+  /** Written with it. */
+  readonly replica?: Replica;
   /** Returns the error for a context whose head has moved to `planned`. */
   refuse(planned: Head | undefined): LedgerError;
   resolve(): void;
@@ -29,6 +32,7 @@ export class PublishUnit implements Unit {
   plan(): void {
     const { planned } = this.state;
     const { base, to } = this.#parts;
+    if (this.#parts.replica === undefined) this.state.shared?.checkWritable();
     if (planned?.log !== base?.log || planned?.latest !== base?.latest) throw this.#parts.refuse(planned);
     this.state.planned = to;
     this.state.publishing = this.#settled.promise;
@@ -40,6 +44,16 @@ export class PublishUnit implements Unit {
 
   headAfter(): Head {
     return this.#parts.to;
+  }
+
+  extras(): CommitExtras {
+    const { replica } = this.#parts;
+    return replica === undefined ? {} : { replicas: [replica] };
+  }
+
+  /** What another node has published is answered when it is on this node's disk. */
+  answeredAt(): number | undefined {
+    return this.#parts.replica === undefined ? this.#parts.to.latest : undefined;
   }
 
   committed(): void {

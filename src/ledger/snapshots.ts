@@ -9,10 +9,16 @@ import type { Clock, StoredEntry, Zstd } from "./ports.ts";
 import type { Reader } from "./reader.ts";
 import { fromStoreError } from "./store-failure.ts";
 
+/** What clients are told of a snapshot. */
+export type SnapshotFacts = Pick<
+  SnapshotSummary,
+  "createdAtNs" | "count" | "latestSequence" | "root" | "seedRoot"
+>;
+
 /** Bytes of a snapshot in order, then once what they hold. */
-export type SnapshotPart =
+export type SnapshotPart<Summary extends SnapshotFacts = SnapshotFacts> =
   | { readonly kind: "chunk"; readonly bytes: Uint8Array }
-  | { readonly kind: "summary"; readonly summary: SnapshotSummary; readonly bytes: number };
+  | { readonly kind: "summary"; readonly summary: Summary; readonly bytes: number };
 
 interface SnapshotsParts {
   readonly contexts: ContextTable;
@@ -34,7 +40,7 @@ export class Snapshots {
    * Copies the entries that are committed now; later ones are not in it. Throws LedgerError: DATA_LOSS if an
    * entry is not what was appended.
    */
-  async *snapshot(contextId: string): AsyncGenerator<SnapshotPart, void> {
+  async *snapshot(contextId: string): AsyncGenerator<SnapshotPart<SnapshotSummary>, void> {
     const { contexts } = this.#parts;
     try {
       const state = await contexts.load(contextId);
@@ -49,7 +55,7 @@ export class Snapshots {
     }
   }
 
-  async *#copy(state: ContextState): AsyncGenerator<SnapshotPart, void> {
+  async *#copy(state: ContextState): AsyncGenerator<SnapshotPart<SnapshotSummary>, void> {
     const { clock, hasher, zstd } = this.#parts;
     const createdAtNs = clock.nowNs();
     const writer = createSnapshotWriter({ contextId: state.id, createdAtNs, hasher, damaged: entryDamaged });

@@ -15,7 +15,10 @@ const roomRetryMs = 10;
 const discardTriesMax = 3600;
 const discardRetryMs = 1000;
 
-export type StagedEntry = Pick<LoadedEntry, "sequence" | "id" | "key" | "contentHash" | "wire">;
+/** `id` only if the entry must be found by it. */
+export type StagedEntry = Pick<LoadedEntry, "sequence" | "key" | "contentHash" | "wire"> & {
+  readonly id: string | undefined;
+};
 
 /** A log in the making: rows that no head names yet, written through the ordinary commits. */
 export class Staging {
@@ -30,11 +33,12 @@ export class Staging {
   #begun = false;
   #published = false;
 
-  constructor(parts: { store: Store; committer: Committer; clock: Clock }) {
+  /** Continues `log` after its newest row, if one is given; else begins a log of its own. */
+  constructor(parts: { store: Store; committer: Committer; clock: Clock }, log?: number) {
     this.#store = parts.store;
     this.#committer = parts.committer;
     this.#clock = parts.clock;
-    this.log = parts.store.newLog();
+    this.log = log ?? parts.store.newLog();
   }
 
   /** Adds the next entries; waits while the commit before the one they complete is under way. */

@@ -10,6 +10,7 @@ import { consistencyPath } from "../core/merkle/consistency-proof.ts";
 import { type Frontier, frontierRoot, oneBits } from "../core/merkle/frontier.ts";
 import { inclusionPath } from "../core/merkle/inclusion-proof.ts";
 import { completeParts, type NodeRef, nodeHash, rootRef } from "../core/merkle/node-ref.ts";
+import type { NodeRun } from "../core/merkle/range-diff.ts";
 import { pyramidOffset, tileNode } from "../core/merkle/tile-shape.ts";
 import { subtreeWidth } from "./completed-subtrees.ts";
 import { entryMissing } from "./data-loss.ts";
@@ -87,6 +88,22 @@ export class Trees {
   async tile(tree: TreeAt, level: number, index: number, width: number): Promise<Uint8Array> {
     const tile = await this.#tile(tree, level, index);
     return tile.elements.subarray(0, hashBytes * width);
+  }
+
+  /** Returns the packed hashes of neighbouring complete nodes, run after run. */
+  async runs(tree: TreeAt, runs: readonly NodeRun[]): Promise<Uint8Array> {
+    const refs = runs.flatMap(({ level, first, count }) =>
+      Array.from({ length: count }, (_, index): NodeRef => ({ level, index: first + index })),
+    );
+    const hashes = await this.#complete(tree, refs);
+    const packed = new Uint8Array(hashBytes * hashes.length);
+    for (const [index, hash] of hashes.entries()) packed.set(hash, hashBytes * index);
+    return packed;
+  }
+
+  /** Forgets the tiles of a log whose rows have changed. */
+  forget(log: number): void {
+    for (const key of this.#tiles.keys()) if (key.startsWith(`${log}/`)) this.#tiles.delete(key);
   }
 
   async #nodes(tree: TreeAt, refs: readonly NodeRef[]): Promise<Hash[]> {

@@ -72,6 +72,22 @@ export class ReplaceableStore implements Store {
     return this.#use((store) => store.gossipIncarnation());
   }
 
+  replica(...args: Parameters<Store["replica"]>): ReturnType<Store["replica"]> {
+    return this.#use((store) => store.replica(...args));
+  }
+
+  replicas(...args: Parameters<Store["replicas"]>): ReturnType<Store["replicas"]> {
+    return this.#use((store) => store.replicas(...args));
+  }
+
+  archives(...args: Parameters<Store["archives"]>): ReturnType<Store["archives"]> {
+    return this.#use((store) => store.archives(...args));
+  }
+
+  forks(...args: Parameters<Store["forks"]>): ReturnType<Store["forks"]> {
+    return this.#use((store) => store.forks(...args));
+  }
+
   newLog(): number {
     if (this.#store === undefined) throw closed();
     return this.#store.newLog();

@@ -1,12 +1,25 @@
 import { assert } from "../core/assert.ts";
-import type { Appended } from "../ledger/append-unit.ts";
+import type { Appended, Receipt } from "../ledger/append-unit.ts";
 import type { Inclusion } from "../ledger/integrity.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { LedgerApi } from "../ledger/ledger-api.ts";
 
-/** An entry as its client is told of it. */
-export interface Acknowledged extends Appended {
+/** An entry as its client is told of it, or what is told of one. */
+export type Acknowledged<Entry extends Receipt = Appended> = Entry & {
   /** Set if it was asked for. */
   readonly inclusion?: Inclusion;
+};
+
+/** Where the entries of one append are. */
+export interface Durability {
+  readonly copies: number;
+  readonly holders: number;
+}
+
+/** Returns what is true of all entries of a batch: the least of their copies. */
+export function leastOf(entries: readonly Durability[]): Durability {
+  let [least] = entries;
+  for (const entry of entries) if (least === undefined || entry.copies < least.copies) least = entry;
+  return least ?? { copies: 1, holders: 1 };
 }
 
 /**
@@ -14,7 +27,7 @@ export interface Acknowledged extends Appended {
  * idempotency key is answered with the same proof.
  */
 export async function withProof(
-  ledger: Ledger,
+  ledger: LedgerApi,
   contextId: string,
   entry: Promise<Appended>,
 ): Promise<Acknowledged> {
@@ -25,16 +38,19 @@ export async function withProof(
 
 /** Adds their proofs to entries once they are on disk, as {@link withProof} does. */
 export async function withProofs(
-  ledger: Ledger,
+  ledger: LedgerApi,
   contextId: string,
-  entries: Promise<readonly Appended[]>,
-): Promise<Acknowledged[]> {
+  entries: Promise<readonly Receipt[]>,
+): Promise<Acknowledged<Receipt>[]> {
   const appended = await entries;
   const inclusions = await ledger.prove(contextId, appended);
   return appended.map((one, index) => proved(one, inclusions[index]));
 }
 
-function proved(appended: Appended, inclusion: Inclusion | undefined): Acknowledged {
+function proved<Entry extends Receipt>(
+  appended: Entry,
+  inclusion: Inclusion | undefined,
+): Acknowledged<Entry> {
   assert(
     inclusion?.size === appended.sequence,
     "an acknowledged entry is proved in the tree that ends with it",

@@ -4,33 +4,37 @@ import { LedgerError, quote } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import {
   type ContextService,
+  Read,
   type WatchEvent,
   WatchEventSchema,
   type WatchRequest as WatchRequestMessage,
 } from "../gen/converge/context/v1/context_pb.ts";
-import type { Ledger, WatchRequest } from "../ledger/ledger.ts";
+import type { LedgerApi, WatchRequest } from "../ledger/ledger-api.ts";
 import { watchCursor } from "../ledger/ledger.ts";
 import { controlEvent } from "./control-event.ts";
 import { takesControlEvents } from "./fast/plain-watch.ts";
 import { withProof } from "./acknowledged.ts";
-import { appendInput, durability, entryMessage, loadMessage, proofField } from "./messages.ts";
+import { appendInput, entryMessage, loadMessage, proofField } from "./messages.ts";
 import { proofEvent } from "./proof-event.ts";
 import { snapshotMetadata } from "./snapshot-metadata.ts";
 import { type WatchItem, watchStream } from "./watch-stream.ts";
 
 /** converge.context.v1.ContextService over a ledger; errors are LedgerErrors. */
-export function createContextService(ledger: Ledger): ServiceImpl<typeof ContextService> {
+export function createContextService(ledger: LedgerApi): ServiceImpl<typeof ContextService> {
   return {
-    async append(request) {
-      const { contextId, proof } = request;
-      const appending = ledger.append(contextId, appendInput(request), request);
+    async append(request, context) {
+      const { contextId, proof, minCopies } = request;
+      const terms = { minCopies, timeoutMs: context.timeoutMs() };
+      const appending = ledger.append(contextId, appendInput(request), terms);
       const appended = await (proof ? withProof(ledger, contextId, appending) : appending);
-      const { duplicate } = appended;
+      const { duplicate, copies, holders } = appended;
+      const durability = { copies, holders };
       return { entry: entryMessage(appended), duplicate, durability, ...proofField(appended) };
     },
 
     async get(request, context) {
-      const result = await ledger.get(request, context.signal);
+      const anyCopy = request.read === Read.ANY;
+      const result = await ledger.get({ ...request, anyCopy }, context.signal);
       return {
         entries: result.entries.map(entryMessage),
         latestSequence: BigInt(result.latestSequence),

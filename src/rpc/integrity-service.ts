@@ -88,11 +88,14 @@ async function proveInclusion(
   };
 }
 
-function headMessage({ size, root }: TreeHead): { readonly treeSize: bigint; readonly root: Uint8Array } {
+export function headMessage({ size, root }: TreeHead): {
+  readonly treeSize: bigint;
+  readonly root: Uint8Array;
+} {
   return { treeSize: BigInt(size), root };
 }
 
-function verifyMessage(step: VerifyStep): MessageInitShape<typeof VerifyContextResponseSchema> {
+export function verifyMessage(step: VerifyStep): MessageInitShape<typeof VerifyContextResponseSchema> {
   switch (step.kind) {
     case "progress": {
       const value = { verified: BigInt(step.verified), total: BigInt(step.total) };

@@ -12,39 +12,24 @@ import {
   type LedgerService,
   type LoadStreamRequest,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import {
-  appendInput,
-  contextInfoMessage,
-  durability,
-  loadMessage,
-  receiptMessage,
-  streamError,
-} from "./messages.ts";
-import { withProofs } from "./acknowledged.ts";
+import type { LedgerApi } from "../ledger/ledger-api.ts";
+import { appendInput, contextInfoMessage, loadMessage, receiptMessage, streamError } from "./messages.ts";
+import { leastOf, withProofs } from "./acknowledged.ts";
 import { pipelined } from "./pipelined.ts";
-import { snapshotMetadata } from "./snapshot-metadata.ts";
+import { snapshotMessage } from "./snapshot-message.ts";
 
 /** converge.ledger.v1.LedgerService over a ledger; errors are LedgerErrors. */
-export function createLedgerService(ledger: Ledger): ServiceImpl<typeof LedgerService> {
+export function createLedgerService(ledger: LedgerApi): ServiceImpl<typeof LedgerService> {
   return {
-    appendBatch: (request) => appendBatch(ledger, request),
+    appendBatch: (request, context) => appendBatch(ledger, request, context),
 
     appendStream(requests, context) {
       refuseOverGrpcWeb(context, "AppendStream", "converge.ledger.v1.LedgerService/AppendBatch");
-      return appendStream(ledger, requests);
+      return appendStream(ledger, requests, context);
     },
 
     async *snapshotStream({ contextId }) {
-      for await (const part of ledger.snapshot(contextId)) {
-        if (part.kind === "chunk") yield { part: { case: "chunk", value: part.bytes } };
-        else {
-          const { summary, bytes } = part;
-          const sequence = BigInt(summary.latestSequence);
-          const value = { sequence, sizeBytes: BigInt(bytes), metadata: snapshotMetadata(summary) };
-          yield { part: { case: "summary", value } };
-        }
-      }
+      for await (const part of ledger.snapshot(contextId)) yield snapshotMessage(part);
     },
 
     async loadStream(requests, context) {
@@ -57,8 +42,8 @@ export function createLedgerService(ledger: Ledger): ServiceImpl<typeof LedgerSe
     },
 
     async listContexts(request) {
-      const { contexts, more } = await ledger.list(request);
-      return { contexts: contexts.map(contextInfoMessage), more };
+      const { contexts, more, unanswered = [] } = await ledger.list(request);
+      return { contexts: contexts.map(contextInfoMessage), more, unanswered: [...unanswered] };
     },
 
     async getContext({ contextId }) {
@@ -68,13 +53,17 @@ export function createLedgerService(ledger: Ledger): ServiceImpl<typeof LedgerSe
 }
 
 async function appendBatch(
-  ledger: Ledger,
+  ledger: LedgerApi,
   request: AppendBatchRequest | AppendStreamRequest,
+  context: HandlerContext,
 ): Promise<AppendBatchResponse> {
-  const { contextId, entries, proof } = request;
-  const appending = ledger.appendBatch(contextId, entries.map(appendInput), request);
+  const { contextId, entries, proof, minCopies } = request;
+  const terms = { minCopies, timeoutMs: context.timeoutMs() };
+  const appending = ledger.appendBatch(contextId, entries.map(appendInput), terms);
   const appended = await (proof ? withProofs(ledger, contextId, appending) : appending);
-  return create(AppendBatchResponseSchema, { receipts: appended.map(receiptMessage), durability });
+  const { copies, holders } = leastOf(appended);
+  const receipts = appended.map(receiptMessage);
+  return create(AppendBatchResponseSchema, { receipts, durability: { copies, holders } });
 }
 
 const appendStreamBounds = {
@@ -84,12 +73,13 @@ const appendStreamBounds = {
 };
 
 function appendStream(
-  ledger: Ledger,
+  ledger: LedgerApi,
   requests: AsyncIterable<AppendStreamRequest>,
+  context: HandlerContext,
 ): AsyncGenerator<AppendStreamResponse> {
   return pipelined(requests, appendStreamBounds, async (request) => {
     try {
-      const value = await appendBatch(ledger, request);
+      const value = await appendBatch(ledger, request, context);
       return create(AppendStreamResponseSchema, { result: { case: "appended", value } });
     } catch (error) {
       return streamError(error);

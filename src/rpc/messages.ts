@@ -26,16 +26,14 @@ import {
   ReceiptSchema,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { StatusSchema } from "../gen/google/rpc/status_pb.ts";
+import type { Receipt as StoredReceipt } from "../ledger/append-unit.ts";
 import type { Inclusion } from "../ledger/integrity.ts";
-import type { ContextInfo } from "../ledger/ledger.ts";
+import type { ContextInfo } from "../ledger/ledger-api.ts";
 import type { LoadResult } from "../ledger/loader.ts";
 import { entryDamaged } from "../ledger/data-loss.ts";
 import type { StoredEntry } from "../ledger/ports.ts";
 import type { Acknowledged } from "./acknowledged.ts";
 import { toConnectError } from "./connect-error.ts";
-
-/** One node has the entry and is meant to. */
-export const durability = { copies: 1, holders: 1 } as const;
 
 /** Returns the bytes of the Entry message, content_hash included. */
 export function entryBytes(entry: StoredEntry): Uint8Array {
@@ -54,7 +52,7 @@ export function entryMessage(entry: StoredEntry): Entry {
 }
 
 /** Returns the proof of an acknowledged entry, if it was asked for, as a field of an answer. */
-export function proofField({ inclusion }: Acknowledged): { readonly proof?: InclusionProof } {
+export function proofField({ inclusion }: Acknowledged<StoredReceipt>): { readonly proof?: InclusionProof } {
   return inclusion === undefined ? {} : { proof: inclusionMessage(inclusion) };
 }
 
@@ -67,7 +65,7 @@ export function inclusionMessage({ index, size, root, hashes }: Inclusion): Incl
   });
 }
 
-export function receiptMessage(acknowledged: Acknowledged): Receipt {
+export function receiptMessage(acknowledged: Acknowledged<StoredReceipt>): Receipt {
   const { id, sequence, appendedAtNs, lamport, contentHash, duplicate } = acknowledged;
   return create(ReceiptSchema, {
     id,

@@ -11,7 +11,7 @@ import { MembershipService } from "../gen/converge/ledger/v1/membership_pb.ts";
 import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { LedgerApi } from "../ledger/ledger-api.ts";
 import { compressBytesMin, compressions } from "./answer-compression.ts";
 import { badQuery } from "./bad-query.ts";
 import type { Cluster } from "./cluster.ts";
@@ -31,7 +31,7 @@ import type { BodyBudget } from "./incoming/body-budget.ts";
 import type { Shutdown } from "./shutdown.ts";
 
 export interface RouterParts {
-  readonly ledger: Ledger;
+  readonly ledger: LedgerApi;
   readonly cluster: Cluster;
   readonly replication: ReplicationView;
   readonly discovery: Omit<DiscoveryParts, "draining">;

@@ -1,9 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { snapshotVersion, type SnapshotSummary } from "../core/snapshot/snapshot-format.ts";
+import { snapshotVersion } from "../core/snapshot/snapshot-format.ts";
 import type { SnapshotMetadataSchema } from "../gen/converge/context/v1/context_pb.ts";
+import type { SnapshotFacts } from "../ledger/snapshots.ts";
 
 /** Returns what a snapshot answer says about the snapshot. */
-export function snapshotMetadata(summary: SnapshotSummary): MessageInitShape<typeof SnapshotMetadataSchema> {
+export function snapshotMetadata(summary: SnapshotFacts): MessageInitShape<typeof SnapshotMetadataSchema> {
   return {
     createdAtNs: summary.createdAtNs,
     entryCount: BigInt(summary.count),

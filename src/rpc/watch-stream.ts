@@ -1,6 +1,6 @@
 import type { LedgerError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import type { Ledger, WatchRequest } from "../ledger/ledger.ts";
+import type { LedgerApi, WatchRequest } from "../ledger/ledger-api.ts";
 import type { StoredEntry } from "../ledger/ports.ts";
 import type { Span } from "../ledger/tail.ts";
 import type { ProofItem } from "../ledger/watcher.ts";
@@ -18,7 +18,7 @@ export type WatchItem =
  * Throws the signal's reason when that fires (a deadline, a shutdown), LedgerError when the watch ends from this side.
  */
 export async function* watchStream(
-  ledger: Ledger,
+  ledger: LedgerApi,
   request: WatchRequest,
   signal: AbortSignal,
 ): AsyncGenerator<WatchItem> {

@@ -17,7 +17,7 @@ import { reportOf } from "./key-report.ts";
 
 export interface GossipClusterOptions extends Pick<
   GossipNodeOptions,
-  "gossip" | "advertise" | "label" | "profile" | "keys" | "seeds"
+  "gossip" | "advertise" | "label" | "profile" | "keys" | "seeds" | "onPeerConnection" | "onKeysChanged"
 > {
   /** Asked when gossip starts: it begins before the ledger is made, and ends after. */
   readonly ledger: () => { readonly roster: Roster; readonly incarnation: GossipIncarnation };
@@ -60,6 +60,10 @@ export class GossipCluster implements Cluster {
   #hasLeft = false;
   #rosterTrouble: string | undefined;
   #crashed = Promise.withResolvers<Error>();
+  /** Whether the part that gossips runs, be it that this node has left. */
+  #isOn = false;
+  /** The last of what begins and ends lives, one after the other: two at a time would want the same port. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(options: GossipClusterOptions) {
     this.#options = options;
@@ -70,7 +74,10 @@ export class GossipCluster implements Cluster {
   /** Begins a life. `isStopping` tells, when it ends, if the whole server does. Rejects with LedgerError. */
   async start(isStopping: () => boolean): Promise<RunningChild> {
     this.#crashed = Promise.withResolvers<Error>();
-    if (!this.#hasLeft) await this.#begin(this.#options.seeds);
+    await this.#inTurn(async () => {
+      if (!this.#hasLeft) await this.#begin(this.#options.seeds);
+      this.#isOn = true;
+    });
     const { clock } = this.#options;
     const ends = [
       repeatedly(clock, rosterIntervalMs, () => void this.#updateRoster({ members: this.members() })),
@@ -80,8 +87,11 @@ export class GossipCluster implements Cluster {
       crashed: this.#crashed.promise,
       stop: async () => {
         for (const end of ends) end();
-        // A server that stops says so; one that only lost this part is back in a moment.
-        await this.#end(isStopping() ? "stop" : undefined);
+        await this.#inTurn(async () => {
+          this.#isOn = false;
+          // A server that stops says so; one that only lost this part is back in a moment.
+          await this.#end(isStopping() ? "stop" : undefined);
+        });
       },
     };
   }
@@ -101,6 +111,11 @@ export class GossipCluster implements Cluster {
     return this.#life?.members() ?? this.#lastMembers;
   }
 
+  /** Where gossip listens; undefined while it does not. */
+  get bound(): GossipNode["bound"] | undefined {
+    return this.#life?.bound;
+  }
+
   hasExchanged(): boolean {
     return this.#first.isOver;
   }
@@ -115,14 +130,20 @@ export class GossipCluster implements Cluster {
   }
 
   async join(addresses: readonly string[], signal: AbortSignal): Promise<readonly JoinOutcome[]> {
-    if (this.#hasLeft) {
-      this.#hasLeft = false;
+    await this.#inTurn(async () => {
+      if (!this.#hasLeft) return;
+      if (!this.#isOn) throw restarting();
       await this.#begin([]);
-    }
+      this.#hasLeft = false;
+    });
     return await this.#running.join(addresses, signal);
   }
 
   async leave(): Promise<void> {
+    await this.#inTurn(() => this.#leave());
+  }
+
+  async #leave(): Promise<void> {
     if (this.#hasLeft) return;
     void this.#running;
     this.#hasLeft = true;
@@ -177,8 +198,15 @@ export class GossipCluster implements Cluster {
     throw this.#hasLeft ? hasLeft() : restarting();
   }
 
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    await done;
+  }
+
   async #begin(seeds: readonly string[]): Promise<void> {
     const { ledger, self, log, gossip, advertise, label, profile, keys, settings } = this.#options;
+    const { onPeerConnection, onKeysChanged } = this.#options;
     const { roster, incarnation } = ledger();
     await roster.load();
     const first = await incarnation.begin();
@@ -186,7 +214,19 @@ export class GossipCluster implements Cluster {
     const remembered = roster.members().filter((member) => member.nodeId !== nodeId);
     const life = await GossipNode.start({
       gossip: { ...gossip, port: this.#port },
-      ...{ advertise, name, tags, label, profile, keys, seeds, remembered, log },
+      ...{
+        advertise,
+        name,
+        tags,
+        label,
+        profile,
+        keys,
+        seeds,
+        remembered,
+        log,
+        onPeerConnection,
+        onKeysChanged,
+      },
       incarnation: first,
       refuses: (theirs) => settingsConflict(settings, theirs),
       onExchanged: () => this.#exchanged(),
@@ -197,7 +237,7 @@ export class GossipCluster implements Cluster {
     this.#life = life;
     // Others may have asked before.
     this.#exchanged();
-    this.#port = life.boundPort;
+    this.#port = life.bound.port;
     void life.crashed.then((error) => this.#crashed.resolve(error));
     log.info("gossip has started", { address: life.address, encrypted: !keys.isEmpty });
   }
@@ -258,7 +298,9 @@ export class GossipCluster implements Cluster {
     if (tags.nodeId !== undefined) {
       const isGone = kind === "left" || kind === "forgotten";
       const news = isGone ? { ...member, state: "left" as const } : member;
-      void this.#updateRoster({ members: [...this.members().slice(0, 1), news] });
+      // Many change at once: what is done for each must not grow with how many there are.
+      const self = this.#life?.self ?? this.#lastMembers[0];
+      void this.#updateRoster({ members: self === undefined ? [news] : [self, news] });
     }
     this.#tell(change);
   }

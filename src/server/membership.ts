@@ -1,6 +1,7 @@
 import { ConfigError, formatHostPort, type HostPort, type ServerConfig } from "../config.ts";
 import { asError } from "../core/as-error.ts";
 import type { MemberTags } from "../core/member.ts";
+import { peerProtocol } from "../core/peer-protocol.ts";
 import { KeyHolder } from "../node/gossip/key-holder.ts";
 import type { Cluster } from "../rpc/cluster.ts";
 import type { RunningChild } from "../supervisor/spec.ts";
@@ -27,9 +28,6 @@ export interface Membership {
   /** Begins to gossip; undefined if this node does not. `isStopping` tells, when it ends, if the whole server does. */
   readonly start: ((isStopping: () => boolean) => Promise<RunningChild>) | undefined;
 }
-
-/** The versions of the protocol between nodes that this one speaks. */
-const nodeProtocol = { protocolMin: 1, protocolMax: 1 } as const;
 
 /** Returns this node's part in a cluster. Throws ConfigError if the file of gossip keys cannot be used. */
 export function createMembership(options: MembershipOptions): Membership {
@@ -73,7 +71,8 @@ function tagsOf({ config, version, identity, ports, canWrite }: MembershipOption
     httpAddress: reachable({ ...config.http, port: http }, host),
     version,
     logName,
-    ...nodeProtocol,
+    protocolMin: peerProtocol.min,
+    protocolMax: peerProtocol.max,
     ...{ replicas, writeCopies, canWrite: canWrite() },
   };
 }

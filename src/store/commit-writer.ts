@@ -10,7 +10,11 @@ import { decodeUtf8 } from "../core/utf8.ts";
 import { type CommitOutcome, StoreError } from "../ledger/ports.ts";
 import { IntegrityWriter } from "./integrity-writer.ts";
 import type { PackedCommit, PackedHeadChange, PackedRow } from "./packed-commit.ts";
+import type { PackedRemovals } from "./packed-removals.ts";
 import { queryOnce } from "./query-once.ts";
+import { archivedLogs, RemovalWriter } from "./removal-writer.ts";
+import { noRemovals, removalsOf } from "./removals.ts";
+import { ReplicaWriter } from "./replica-writer.ts";
 import { RosterWriter } from "./roster-writer.ts";
 import { sqliteCode, toStoreError } from "./sqlite-failure.ts";
 import { StagedRows, type StagingPlan } from "./staged-rows.ts";
@@ -32,7 +36,9 @@ export class CommitWriter {
   readonly #sql: Statements;
   readonly #integrity: IntegrityWriter;
   readonly #roster: RosterWriter;
-  readonly #staged = new StagedRows();
+  readonly #removals: RemovalWriter;
+  readonly #replicas: ReplicaWriter;
+  readonly #staged: StagedRows;
   /** Logs that an earlier instance left with rows that no head may cover. */
   readonly #orphans: Set<number>;
   /** Log numbers below this are reserved on disk. */
@@ -41,8 +47,11 @@ export class CommitWriter {
   /** Takes over the connection of `openLedger`. Throws what SQLite throws. */
   constructor(db: Database) {
     this.#db = db;
+    this.#staged = new StagedRows(archivedLogs(db));
     this.#orphans = new Set(
-      queryOnce(db, "SELECT log FROM staging ORDER BY log").map(([log]) => Number(log)),
+      queryOnce(db, "SELECT log FROM staging ORDER BY log")
+        .map(([log]) => Number(log))
+        .filter((log) => !this.#staged.isArchive(log)),
     );
     this.nextLog = Number(queryOnce(db, "SELECT next_log FROM totals")[0]?.[0]);
     this.#reserved = this.nextLog + logsReserved;
@@ -50,6 +59,8 @@ export class CommitWriter {
     this.#sql = prepareAll(db);
     this.#integrity = new IntegrityWriter(db);
     this.#roster = new RosterWriter(db);
+    this.#removals = new RemovalWriter(db, this.#integrity);
+    this.#replicas = new ReplicaWriter(db);
     this.#forgetOrphanTrees();
   }
 
@@ -60,18 +71,21 @@ export class CommitWriter {
   commit(commit: PackedCommit, nextLog: number): CommitOutcome {
     try {
       this.#sql.begin.run();
-      const moved = commit.heads.find((change) => !this.#moveHead(change));
+      const moved = this.#moveHeads(commit);
       if (moved !== undefined) {
         this.#rollback();
-        return { kind: "head-moved", contextId: decodeUtf8(moved.id) };
+        return { kind: "head-moved", contextId: decodeUtf8(moved) };
       }
-      const plan = this.#staged.plan(commit.rows, commit.heads, (log) => this.#latestOf(log));
+      const removals = commit.removals === undefined ? noRemovals : removalsOf(commit.removals);
+      const latestOf = (log: number): number => this.#latestOf(log);
+      const plan = this.#staged.plan(commit.rows, commit.heads, latestOf, removals);
       this.#write(commit.rows, plan);
       if (commit.integrity !== undefined) {
         this.#integrity.write(commit.integrity, (log) => this.#lastOf(log, plan));
       }
       if (commit.roster !== undefined) this.#roster.write(commit.roster);
-      this.#count(commit.heads, nextLog);
+      if (commit.replicas !== undefined) this.#replicas.write(commit.replicas);
+      this.#count(commit, nextLog);
       const syncMicros = this.#sync("commit");
       this.#staged.apply(plan);
       return { kind: "committed", syncMicros };
@@ -81,8 +95,12 @@ export class CommitWriter {
     }
   }
 
-  /** Deletes a bounded number of rows of `log` after `after` that no head covers; true while more are left. */
+  /**
+   * Deletes a bounded number of rows of `log` after `after` that neither a head nor an archive covers; true while more
+   * are left.
+   */
   discard(log: number, after: number): boolean {
+    if (this.#staged.isArchive(log)) return false;
     try {
       const keep = Math.max(after, this.#latestOf(log));
       this.#staged.forget(log, keep);
@@ -111,7 +129,15 @@ export class CommitWriter {
   finalize(): void {
     this.#integrity.finalize();
     this.#roster.finalize();
+    this.#removals.finalize();
+    this.#replicas.finalize();
     for (const statement of Object.values(this.#sql)) statement.finalize();
+  }
+
+  /** Returns the id of a context that has another head than its removal or change is based on, if there is one. */
+  #moveHeads({ removals, heads }: PackedCommit): Uint8Array | undefined {
+    const moved = removals === undefined ? undefined : this.#removals.write(removals);
+    return moved ?? heads.find((change) => !this.#moveHead(change))?.id;
   }
 
   /** Returns false if the context has another head than the change is based on. */
@@ -134,16 +160,16 @@ export class CommitWriter {
     for (const log of plan.closed) if (!this.#orphans.has(log)) this.#sql.closeStaging.run(log);
   }
 
-  #count(heads: readonly PackedHeadChange[], nextLog: number): void {
+  #count({ heads, removals }: PackedCommit, nextLog: number): void {
     let contexts = 0;
     let entries = 0;
     let bytes = 0;
-    for (const { id, from, to } of heads) {
+    for (const { id, from, to } of removals === undefined ? heads : allMoves(heads, removals)) {
       // The log of logs: its id is empty.
       if (id.length === 0) continue;
-      if (from === undefined) contexts += 1;
-      entries += to.latest - (from?.latest ?? 0);
-      bytes += to.bytes - (from?.bytes ?? 0);
+      contexts += (to === undefined ? 0 : 1) - (from === undefined ? 0 : 1);
+      entries += (to?.latest ?? 0) - (from?.latest ?? 0);
+      bytes += (to?.bytes ?? 0) - (from?.bytes ?? 0);
     }
     if (nextLog > this.#reserved - logsReserved / 2) this.#reserved = nextLog + logsReserved;
     this.#sql.count.run(contexts, entries, bytes, this.#reserved);
@@ -182,8 +208,7 @@ export class CommitWriter {
 
   /** Returns the last sequence of `log` that is covered or staged once `plan` is applied, 0 if none is. */
   #lastOf(log: number, plan: StagingPlan): number {
-    const planned = plan.spans.get(log);
-    const staged = planned === undefined ? this.#staged.lastOf(log) : planned.next - 1;
+    const staged = plan.spans.has(log) ? (plan.spans.get(log)?.next ?? 1) - 1 : this.#staged.lastOf(log);
     return Math.max(staged, this.#latestOf(log));
   }
 
@@ -212,6 +237,13 @@ export class CommitWriter {
   #rollback(): void {
     if (this.#db.inTransaction) this.#sql.rollback.run();
   }
+}
+
+/** What a commit does to heads: `to` is undefined where one goes. */
+type HeadMove = Pick<PackedHeadChange, "id" | "from"> & { readonly to: PackedHeadChange["to"] | undefined };
+
+function allMoves(heads: readonly HeadMove[], { truncations, drops }: PackedRemovals): readonly HeadMove[] {
+  return [...truncations, ...drops.map(({ id, from }) => ({ id, from, to: undefined })), ...heads];
 }
 
 type Statements = ReturnType<typeof prepareAll>;

@@ -52,6 +52,17 @@ export class MemoryIntegrity {
     this.#damaged.delete(log);
   }
 
+  /** Forgets the leaf that the log of logs has of a context. */
+  unlog(contextId: string): void {
+    this.#logged.delete(contextId);
+  }
+
+  /** Forgets what is kept under the id of a context. */
+  drop(contextId: string): void {
+    this.#logged.delete(contextId);
+    this.#signed.delete(contextId);
+  }
+
   /** The roots of one level from index `first` on, at most `count`, up to the first that is missing. */
   *subtreeRoots(log: number, level: number, first: number, count: number): Iterable<Uint8Array> {
     const roots = this.#subtrees.get(log)?.get(level);

@@ -6,25 +6,29 @@
 
 import { hashBytes } from "../core/hasher.ts";
 import { encodeUtf8 } from "../core/utf8.ts";
-import {
-  type Commit,
-  type CommitOutcome,
-  type Head,
-  type HeadChange,
-  type ListRange,
-  type NewRow,
-  nodeLogId,
-  type ReadRange,
-  type RepeatedId,
-  type RosterMember,
-  type SignedHead,
-  type Store,
-  type StoredEntry,
-  type Totals,
+import type {
+  Archive,
+  Commit,
+  CommitOutcome,
+  ForkRecord,
+  Head,
+  ListRange,
+  ReadRange,
+  RepeatedId,
+  Replica,
+  RosterMember,
+  SignedHead,
+  Store,
+  StoredEntry,
+  Totals,
 } from "../ledger/ports.ts";
 import { compareBytes } from "./compare-bytes.ts";
+import { MemoryHeads, movesOf } from "./memory-heads.ts";
 import { MemoryIntegrity } from "./memory-integrity.ts";
+import { MemoryReplicas } from "./memory-replicas.ts";
 import { MemoryRoster } from "./memory-roster.ts";
+import { copyOf, MemoryRows } from "./memory-rows.ts";
+import { removalsOf } from "./removals.ts";
 import { idsLookedAtMax, repeatedAmong } from "./repeated-id.ts";
 import { StagedRows } from "./staged-rows.ts";
 
@@ -33,33 +37,14 @@ export function createMemoryStore(nodeId: Uint8Array = new Uint8Array(16)): Stor
   return new MemoryStore(nodeId);
 }
 
-/** Rows one `discard` deletes. Small, so that callers meet the answer "more are left". */
-const discardRowsMax = 256;
-
-interface MemoryRow extends StoredEntry {
-  readonly key: string;
-  readonly findableId: string | undefined;
-}
-
-interface MemoryLog {
-  /** Index is sequence - 1. */
-  readonly rows: MemoryRow[];
-  /** The first row of each findable id. */
-  readonly byId: Map<string, MemoryRow>;
-}
-
 class MemoryStore implements Store {
-  readonly #heads = new Map<string, Head>();
-  /** The context of each log that a head names. */
-  readonly #owners = new Map<number, string>();
-  readonly #logs = new Map<number, MemoryLog>();
+  readonly #heads = new MemoryHeads();
+  readonly #rows = new MemoryRows();
   readonly #staged = new StagedRows();
   readonly #integrity = new MemoryIntegrity();
   readonly #roster = new MemoryRoster();
+  readonly #replicas = new MemoryReplicas();
   readonly #nodeId: Uint8Array;
-  /** Ids in byte order; undefined after a context was added. */
-  #sorted: { readonly contextId: string; readonly bytes: Uint8Array }[] | undefined;
-  #totals: Totals = { contexts: 0, entries: 0, bytes: 0 };
   #nextLog = 1;
 
   constructor(nodeId: Uint8Array) {
@@ -71,25 +56,14 @@ class MemoryStore implements Store {
   }
 
   async read(range: ReadRange): Promise<StoredEntry[]> {
-    const rows = this.#logs.get(range.log)?.rows ?? [];
-    const page: StoredEntry[] = [];
-    let bytes = 0;
-    for (let index = range.after; index < Math.min(range.through, rows.length); index += 1) {
-      const row = rows[index];
-      if (row === undefined || (range.key !== undefined && row.key !== range.key)) continue;
-      if (page.length >= range.entriesMax) break;
-      page.push(copyOf(row));
-      bytes += row.wire.length;
-      if (bytes >= range.bytesMax) break;
-    }
-    return page;
+    return this.#rows.page(range);
   }
 
   async findByIds(log: number, ids: readonly string[]): Promise<Map<string, StoredEntry>> {
     const found = new Map<string, StoredEntry>();
-    const latest = this.#latestOf(log);
+    const latest = this.#heads.latestOf(log);
     for (const id of ids) {
-      const row = this.#logs.get(log)?.byId.get(id);
+      const row = this.#rows.withId(log, id);
       if (row !== undefined && row.sequence <= latest) found.set(id, copyOf(row));
     }
     return found;
@@ -98,7 +72,7 @@ class MemoryStore implements Store {
   async list(range: ListRange): Promise<{ readonly contextId: string; readonly head: Head }[]> {
     const startAfter = encodeUtf8(range.startAfter);
     const page: { readonly contextId: string; readonly head: Head }[] = [];
-    for (const { contextId, bytes } of this.#inOrder()) {
+    for (const { contextId, bytes } of this.#heads.inOrder()) {
       if (page.length >= range.limit) break;
       const head = this.#heads.get(contextId);
       if (head === undefined || !contextId.startsWith(range.prefix)) continue;
@@ -110,15 +84,14 @@ class MemoryStore implements Store {
   }
 
   async totals(): Promise<Totals> {
-    return this.#totals;
+    return this.#heads.totals;
   }
 
   async contentHashes(log: number, first: number, count: number): Promise<Uint8Array> {
-    const rows = this.#logs.get(log)?.rows ?? [];
     const hashes: Uint8Array[] = [];
-    for (const row of rows.slice(first - 1, first - 1 + count)) {
-      if (row?.contentHash.length !== hashBytes) break;
-      hashes.push(row.contentHash);
+    for (const { sequence, contentHash } of this.#rows.of(log, first - 1, first - 1 + count)) {
+      if (sequence !== first + hashes.length || contentHash.length !== hashBytes) break;
+      hashes.push(contentHash);
     }
     return joined(hashes);
   }
@@ -128,14 +101,16 @@ class MemoryStore implements Store {
   }
 
   async newestOfKey(log: number, key: string, through: number): Promise<StoredEntry | undefined> {
-    const rows = this.#logs.get(log)?.rows ?? [];
-    const row = rows.findLast((candidate) => candidate.sequence <= through && candidate.key === key);
+    const row = this.#rows
+      .of(log)
+      .findLast((candidate) => candidate.sequence <= through && candidate.key === key);
     return row === undefined ? undefined : copyOf(row);
   }
 
   async repeatedId(log: number, after: string): Promise<RepeatedId> {
     const first = encodeUtf8(after);
-    const ids = (this.#logs.get(log)?.rows ?? [])
+    const ids = this.#rows
+      .of(log)
       .flatMap(({ findableId }) => (findableId === undefined ? [] : [encodeUtf8(findableId)]))
       .filter((id) => compareBytes(id, first) >= 0)
       .sort(compareBytes);
@@ -148,7 +123,7 @@ class MemoryStore implements Store {
 
   async unlogged(limit: number): Promise<{ readonly contextId: string; readonly head: Head }[]> {
     const found: { readonly contextId: string; readonly head: Head }[] = [];
-    for (const { contextId } of this.#inOrder()) {
+    for (const { contextId } of this.#heads.inOrder()) {
       const head = this.#heads.get(contextId);
       if (head === undefined || !this.#integrity.isUnlogged(contextId, head.latest)) continue;
       if (found.length >= limit) break;
@@ -173,6 +148,22 @@ class MemoryStore implements Store {
     return this.#roster.incarnation;
   }
 
+  async replica(contextId: string): Promise<Replica | undefined> {
+    return this.#replicas.replica(contextId);
+  }
+
+  async replicas(startAfter: string, limit: number): Promise<readonly Replica[]> {
+    return this.#replicas.replicas(startAfter, limit);
+  }
+
+  async archives(contextId: string | undefined, limit: number): Promise<readonly Archive[]> {
+    return this.#replicas.archives(contextId, limit);
+  }
+
+  async forks(contextId: string | undefined, limit: number): Promise<readonly ForkRecord[]> {
+    return this.#replicas.forks(contextId, limit);
+  }
+
   newLog(): number {
     const log = this.#nextLog;
     this.#nextLog += 1;
@@ -180,65 +171,41 @@ class MemoryStore implements Store {
   }
 
   async commit(commit: Commit): Promise<CommitOutcome> {
-    const moved = commit.heads.find((change) => !sameHead(this.#heads.get(change.contextId), change.from));
-    if (moved !== undefined) return { kind: "head-moved", contextId: moved.contextId };
-    const plan = this.#staged.plan(commit.rows, commit.heads, (log) => this.#latestOf(log));
-    for (const row of commit.rows) this.#write(row);
-    for (const change of commit.heads) this.#move(change);
+    const moves = movesOf(commit);
+    const moved = this.#heads.firstMoved(moves);
+    if (moved !== undefined) return { kind: "head-moved", contextId: moved };
+    const latestOf = (log: number): number => this.#heads.latestOf(log);
+    const plan = this.#staged.plan(commit.rows, commit.heads, latestOf, removalsOf(commit));
+    this.#remove(commit);
+    for (const row of commit.rows) this.#rows.write(row);
+    for (const move of moves) this.#heads.move(move);
     this.#staged.apply(plan);
-    this.#integrity.write(commit, (log) => Math.max(this.#latestOf(log), this.#staged.lastOf(log)));
+    this.#integrity.write(commit, (log) => Math.max(latestOf(log), this.#staged.lastOf(log)));
     this.#roster.write(commit);
+    this.#replicas.write(commit);
     return { kind: "committed", syncMicros: 0 };
   }
 
   async discard(log: number, after: number): Promise<boolean> {
-    const keep = Math.max(after, this.#latestOf(log));
+    if (this.#staged.isArchive(log)) return false;
+    const keep = Math.max(after, this.#heads.latestOf(log));
     this.#staged.forget(log, keep);
     this.#integrity.forget(log, keep);
-    const { rows, byId } = this.#logs.get(log) ?? { rows: [], byId: new Map<string, MemoryRow>() };
-    for (let left = discardRowsMax; left > 0 && rows.length > keep; left -= 1) {
-      const id = rows.pop()?.findableId;
-      if (id !== undefined && (byId.get(id)?.sequence ?? 0) > rows.length) byId.delete(id);
+    return this.#rows.discard(log, keep);
+  }
+
+  /** Takes out rows, and what belongs to them; those of dropped contexts are left to `discard`. */
+  #remove({ truncations = [], drops = [] }: Commit): void {
+    for (const { contextId, from, to, archive } of truncations) {
+      const left = to?.latest ?? 0;
+      this.#rows.archive(from.log, left, from.latest, archive);
+      this.#integrity.forget(from.log, left);
+      this.#integrity.unlog(contextId);
     }
-    if (rows.length === 0) this.#logs.delete(log);
-    return rows.length > keep;
-  }
-
-  #write(row: NewRow): void {
-    const log = this.#logs.get(row.log) ?? { rows: [], byId: new Map<string, MemoryRow>() };
-    this.#logs.set(row.log, log);
-    const id = row.findableId;
-    const replaced = log.rows[row.sequence - 1]?.findableId;
-    if (replaced !== undefined && log.byId.get(replaced)?.sequence === row.sequence)
-      log.byId.delete(replaced);
-    log.rows[row.sequence - 1] = row;
-    if (id !== undefined && (log.byId.get(id)?.sequence ?? Infinity) >= row.sequence) log.byId.set(id, row);
-  }
-
-  #move({ contextId, from, to }: HeadChange): void {
-    this.#heads.set(contextId, to);
-    if (from === undefined) this.#sorted = undefined;
-    else this.#owners.delete(from.log);
-    this.#owners.set(to.log, contextId);
-    if (contextId === nodeLogId) return;
-    this.#totals = {
-      contexts: this.#totals.contexts + (from === undefined ? 1 : 0),
-      entries: this.#totals.entries + to.latest - (from?.latest ?? 0),
-      bytes: this.#totals.bytes + to.bytes - (from?.bytes ?? 0),
-    };
-  }
-
-  /** Returns the latest sequence that a head covers in `log`, 0 if none does. */
-  #latestOf(log: number): number {
-    const owner = this.#owners.get(log);
-    return owner === undefined ? 0 : (this.#heads.get(owner)?.latest ?? 0);
-  }
-
-  #inOrder(): { readonly contextId: string; readonly bytes: Uint8Array }[] {
-    this.#sorted ??= [...this.#heads.keys()]
-      .map((contextId) => ({ contextId, bytes: encodeUtf8(contextId) }))
-      .sort((left, right) => compareBytes(left.bytes, right.bytes));
-    return this.#sorted;
+    for (const { contextId, from } of drops) {
+      if (from !== undefined) this.#integrity.forget(from.log, 0);
+      this.#integrity.drop(contextId);
+    }
   }
 }
 
@@ -246,12 +213,4 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.length * hashBytes);
   for (const [index, part] of parts.entries()) bytes.set(part, index * hashBytes);
   return bytes;
-}
-
-function copyOf(row: MemoryRow): StoredEntry {
-  return { sequence: row.sequence, contentHash: row.contentHash.slice(), wire: row.wire.slice() };
-}
-
-function sameHead(head: Head | undefined, from: Head | undefined): boolean {
-  return head?.log === from?.log && head?.latest === from?.latest;
 }

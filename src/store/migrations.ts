@@ -9,6 +9,7 @@ import type { Database } from "bun:sqlite";
 import ledgerSql from "./migrations/0001-ledger.sql" with { type: "text" };
 import integritySql from "./migrations/0002-integrity.sql" with { type: "text" };
 import rosterSql from "./migrations/0003-roster.sql" with { type: "text" };
+import replicasSql from "./migrations/0004-replicas.sql" with { type: "text" };
 import { StoreOpenError } from "./open-error.ts";
 import { queryOnce } from "./query-once.ts";
 
@@ -23,6 +24,7 @@ export const migrations: readonly Migration[] = [
   { version: 1, name: "ledger", sql: ledgerSql },
   { version: 2, name: "integrity", sql: integritySql },
   { version: 3, name: "roster", sql: rosterSql },
+  { version: 4, name: "replicas", sql: replicasSql },
 ];
 
 /** Marks the file as a ledger: "CLgr". */

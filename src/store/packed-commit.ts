@@ -1,10 +1,10 @@
 /**
  * A commit as one array of bytes, so that it changes threads without being copied.
- * Everything is little-endian: `u32 rows, u32 heads, u8 has integrity, u8 has roster`, then rows
+ * Everything is little-endian: `u32 rows, u32 heads, u8 parts`, then rows
  * `f64 log, f64 sequence, u32 wire, u16 key, u16 id (65535: none), u16 hash` and their bytes, then heads
  * `u16 id, u8 has from, f64 log, f64 latest, f64 bytes` of the old head, then of the new one
  * `f64 log, f64 latest, f64 bytes, i64 lamport, i64 appendedAtNs, i64 createdAtNs`, and the id, and at the end
- * what `packed-roster.ts` and `packed-integrity.ts` say.
+ * what `packed-roster.ts`, `packed-removals.ts`, `packed-replicas.ts` and `packed-integrity.ts` say, of the parts it has.
  *
  * @module
  */
@@ -18,6 +18,8 @@ import {
   packIntegrity,
   unpackIntegrity,
 } from "./packed-integrity.ts";
+import { type PackedRemovals, packRemovals, removalsBytesMax, unpackRemovals } from "./packed-removals.ts";
+import { type PackedReplicas, packReplicas, replicasBytesMax, unpackReplicas } from "./packed-replicas.ts";
 import { type PackedRoster, packRoster, rosterBytesMax, unpackRoster } from "./packed-roster.ts";
 
 /** A row as the writer binds it. The arrays are views into the packed bytes. */
@@ -40,12 +42,16 @@ export interface PackedHeadChange {
 export interface PackedCommit {
   readonly rows: readonly PackedRow[];
   readonly heads: readonly PackedHeadChange[];
-  /** Undefined if the commit has nothing of it; likewise the roster. */
+  /** Undefined if the commit has nothing of it; likewise those that follow. */
   readonly integrity: PackedIntegrity | undefined;
   readonly roster: PackedRoster | undefined;
+  readonly removals: PackedRemovals | undefined;
+  readonly replicas: PackedReplicas | undefined;
 }
 
-const countsBytes = 10;
+/** Bits of the byte that says which parts there are. */
+const hasPart = { roster: 1, removals: 2, replicas: 4, integrity: 8 };
+const countsBytes = 9;
 const rowHeadBytes = 26;
 const headHeadBytes = 75;
 const noId = 65_535;
@@ -58,19 +64,27 @@ export function packCommit(
 ): ArrayBuffer {
   const integrityBytes = integrityBytesMax(commit);
   const rosterBytes = rosterBytesMax(commit);
-  const size = packedBytesMax(commit) + integrityBytes + rosterBytes;
+  const removalsBytes = removalsBytesMax(commit);
+  const replicasBytes = replicasBytesMax(commit);
+  const size = packedBytesMax(commit) + integrityBytes + rosterBytes + removalsBytes + replicasBytes;
   const buffer =
     spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(Math.max(size, bufferBytesMin));
   const bytes = new Uint8Array(buffer);
   const view = new DataView(buffer);
   view.setUint32(0, commit.rows.length, true);
   view.setUint32(4, commit.heads.length, true);
-  view.setUint8(8, integrityBytes === 0 ? 0 : 1);
-  view.setUint8(9, rosterBytes === 0 ? 0 : 1);
+  let parts = 0;
+  if (rosterBytes > 0) parts |= hasPart.roster;
+  if (removalsBytes > 0) parts |= hasPart.removals;
+  if (replicasBytes > 0) parts |= hasPart.replicas;
+  if (integrityBytes > 0) parts |= hasPart.integrity;
+  view.setUint8(8, parts);
   let at = countsBytes;
   for (const row of commit.rows) at = packRow(bytes, view, at, row);
   for (const change of commit.heads) at = packHead(bytes, view, at, change);
   if (rosterBytes > 0) at = packRoster(bytes, view, at, commit);
+  if (removalsBytes > 0) at = packRemovals(bytes, view, at, commit);
+  if (replicasBytes > 0) at = packReplicas(bytes, view, at, commit);
   if (integrityBytes > 0) at = packIntegrity(bytes, view, at, commit);
   assert(at <= size, "a packed commit fits the size worked out for it");
   return buffer;
@@ -84,10 +98,15 @@ export function unpackCommit(buffer: ArrayBuffer): PackedCommit {
   let at = countsBytes;
   for (let left = view.getUint32(0, true); left > 0; left -= 1) at = unpackRow(bytes, view, at, rows);
   for (let left = view.getUint32(4, true); left > 0; left -= 1) at = unpackHead(bytes, view, at, heads);
-  const { roster, end } =
-    view.getUint8(9) === 1 ? unpackRoster(bytes, view, at) : { roster: undefined, end: at };
-  const integrity = view.getUint8(8) === 1 ? unpackIntegrity(bytes, view, end) : undefined;
-  return { rows, heads, roster, integrity };
+  const parts = view.getUint8(8);
+  let roster: PackedRoster | undefined;
+  let removals: PackedRemovals | undefined;
+  let replicas: PackedReplicas | undefined;
+  if ((parts & hasPart.roster) !== 0) ({ roster, end: at } = unpackRoster(bytes, view, at));
+  if ((parts & hasPart.removals) !== 0) ({ removals, end: at } = unpackRemovals(bytes, view, at));
+  if ((parts & hasPart.replicas) !== 0) ({ replicas, end: at } = unpackReplicas(bytes, view, at));
+  const integrity = (parts & hasPart.integrity) === 0 ? undefined : unpackIntegrity(bytes, view, at);
+  return { rows, heads, roster, removals, replicas, integrity };
 }
 
 /** UTF-8 takes at most 3 bytes for each unit of a string; counting exactly would cost a second walk. */

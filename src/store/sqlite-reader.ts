@@ -7,10 +7,13 @@
 import { Database, type Statement } from "bun:sqlite";
 import { decodeUtf8, encodeUtf8 } from "../core/utf8.ts";
 import {
+  type Archive,
+  type ForkRecord,
   type Head,
   type ListRange,
   type ReadRange,
   type RepeatedId,
+  type Replica,
   type RosterMember,
   type SignedHead,
   type StoredEntry,
@@ -18,6 +21,7 @@ import {
   type Totals,
 } from "../ledger/ports.ts";
 import { IntegrityReader } from "./integrity-reader.ts";
+import { readArchives, readForks, readReplica, readReplicas } from "./replica-reader.ts";
 import { readIncarnation, readRoster } from "./roster-reader.ts";
 import { toStoreError } from "./sqlite-failure.ts";
 
@@ -148,6 +152,22 @@ export class SqliteReader {
 
   gossipIncarnation(): number {
     return this.#reading("read the gossip incarnation", () => readIncarnation(this.#db));
+  }
+
+  replica(contextId: string): Replica | undefined {
+    return this.#reading("read a replica", () => readReplica(this.#db, contextId));
+  }
+
+  replicas(startAfter: string, limit: number): Replica[] {
+    return this.#reading("read replicas", () => readReplicas(this.#db, startAfter, limit));
+  }
+
+  archives(contextId: string | undefined, limit: number): Archive[] {
+    return this.#reading("read which archives there are", () => readArchives(this.#db, contextId, limit));
+  }
+
+  forks(contextId: string | undefined, limit: number): ForkRecord[] {
+    return this.#reading("read forks", () => readForks(this.#db, contextId, limit));
   }
 
   close(): void {

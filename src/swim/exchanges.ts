@@ -49,9 +49,10 @@ export class Exchanges {
   }
 
   start(): void {
-    const { timing, random } = this.#node.options;
-    this.#node.outbox.timer("push-pull", random.below(timing.pushPullIntervalMs));
-    this.#node.outbox.timer("reconnect", random.below(timing.reconnectIntervalMs));
+    const { options, outbox, clusterSize } = this.#node;
+    const { pushPullIntervalMs, reconnectIntervalMs } = options.timing;
+    outbox.timer("push-pull", options.random.below(pushPullInterval(pushPullIntervalMs, clusterSize)));
+    outbox.timer("reconnect", options.random.below(reconnectIntervalMs));
   }
 
   setSeeds(seeds: readonly Endpoint[]): void {

@@ -7,7 +7,7 @@ import type { Rumours } from "./rumours.ts";
 import type { StreamOutcome, Streams } from "./streams.ts";
 import { answersStreamPings, protocolMaxOf, sendsNacks } from "./versions.ts";
 import { encodeMessage, encodeStreamMessage } from "./wire/encode-message.ts";
-import type { IndirectPing, Ping, Source } from "./wire/messages.ts";
+import type { Ack, IndirectPing, Nack, Ping, Source } from "./wire/messages.ts";
 
 /** One probe under way. */
 interface Round {
@@ -27,7 +27,8 @@ interface Round {
 interface Relay {
   readonly seqNo: number;
   readonly to: Endpoint;
-  readonly slot: number;
+  /** Of who asked; not its slot, which may be somebody else's by the time of the answer. */
+  readonly asker: string;
   readonly wantsNack: boolean;
 }
 
@@ -43,7 +44,8 @@ export class Prober {
   readonly #node: NodeContext;
   readonly #gossiper: Gossiper;
   readonly #rumours: Rumours;
-  #seqNo = 0;
+  /** Begins anywhere: acks of an earlier life of this node, and made-up ones, hardly ever meet a probe. */
+  #seqNo: number;
   readonly #streams: Streams;
   #round: Round | undefined;
   readonly #relays = new Map<number, Relay>();
@@ -53,6 +55,7 @@ export class Prober {
     this.#streams = streams;
     this.#gossiper = gossiper;
     this.#rumours = rumours;
+    this.#seqNo = node.options.random.below(seqNoEnd - 1);
   }
 
   start(): void {
@@ -113,7 +116,7 @@ export class Prober {
     const relay = this.#relays.get(seqNo);
     if (relay === undefined) return;
     this.#relays.delete(seqNo);
-    if (relay.wantsNack) this.#gossiper.send(relay.slot, relay.to, { kind: "nack", seqNo: relay.seqNo });
+    if (relay.wantsNack) this.#answer(relay.asker, relay.to, { kind: "nack", seqNo: relay.seqNo });
   }
 
   /** Answers a ping that came over a stream; the stream ends either way. */
@@ -125,16 +128,16 @@ export class Prober {
   /** Answers a ping, unless another node is meant. */
   ping({ seqNo, node, source }: Ping, from: Endpoint): void {
     if (node !== "" && node !== this.#node.self.name) return;
-    const [slot, to] = this.#asker(source, from);
-    this.#gossiper.send(slot, to, { kind: "ack", seqNo, payload: nothing });
+    const [asker, to] = askerOf(source, from);
+    this.#answer(asker, to, { kind: "ack", seqNo, payload: nothing });
   }
 
   /** Pings a member for another. */
   indirectPing(ask: IndirectPing, from: Endpoint): void {
     if (this.#relays.size >= relaysMax || !isAddress(ask.address)) return;
-    const [slot, to] = this.#asker(ask.source, from);
+    const [asker, to] = askerOf(ask.source, from);
     const seqNo = this.#nextSeqNo();
-    this.#relays.set(seqNo, { seqNo: ask.seqNo, to, slot, wantsNack: ask.nack });
+    this.#relays.set(seqNo, { seqNo: ask.seqNo, to, asker, wantsNack: ask.nack });
     this.#node.outbox.timer("relay-timeout", this.#node.options.timing.probeTimeoutMs, seqNo);
     const port = ask.port === 0 ? this.#node.self.endpoint.port : ask.port;
     const target = this.#node.table.find(ask.node);
@@ -146,7 +149,7 @@ export class Prober {
     const relay = this.#relays.get(seqNo);
     if (relay !== undefined) {
       this.#relays.delete(seqNo);
-      this.#gossiper.send(relay.slot, relay.to, { kind: "ack", seqNo: relay.seqNo, payload: nothing });
+      this.#answer(relay.asker, relay.to, { kind: "ack", seqNo: relay.seqNo, payload: nothing });
       return;
     }
     const round = this.#round;
@@ -214,11 +217,8 @@ export class Prober {
     return { name, ...endpoint };
   }
 
-  /** Returns where to answer, and the slot of the member there if it is one. */
-  #asker(source: Source | undefined, from: Endpoint): [slot: number, to: Endpoint] {
-    if (source === undefined || !isAddress(source.address) || source.port === 0) return [-1, from];
-    const { name, address, port } = source;
-    return [name === "" ? -1 : this.#node.table.find(name), { address, port }];
+  #answer(asker: string, to: Endpoint, message: Ack | Nack): void {
+    this.#gossiper.send(this.#node.table.find(asker), to, message);
   }
 
   #nextSeqNo(): number {
@@ -228,6 +228,13 @@ export class Prober {
 }
 
 const nothing = new Uint8Array();
+
+/** Returns who asks, "" if it does not say so, and where to answer. */
+function askerOf(source: Source | undefined, from: Endpoint): [asker: string, to: Endpoint] {
+  if (source === undefined || !isAddress(source.address) || source.port === 0) return ["", from];
+  const { name, address, port } = source;
+  return [name, { address, port }];
+}
 
 function isAddress(address: Uint8Array): boolean {
   return address.length === 4 || address.length === 16;

@@ -6,6 +6,7 @@ import { type Endpoint, normalAddress, sameEndpoint } from "./endpoint.ts";
 import type { Gossiper } from "./gossiper.ts";
 import { memberView } from "./member-view.ts";
 import { stateCodes } from "./member-table.ts";
+import { Moves } from "./moves.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { Profile } from "./name-table.ts";
 import { suspicionTimeout } from "./scaling.ts";
@@ -15,7 +16,7 @@ import { areVersions, defaultDelegate, ownVersions } from "./versions.ts";
 import { encodeMessage } from "./wire/encode-message.ts";
 import type { Alive, Dead, Suspect } from "./wire/messages.ts";
 
-/** Nobody gets here by contradicting; beyond, a member could not contradict any more. */
+/** The greatest a member can announce. Accusations are of less, because who is accused must be able to contradict. */
 const incarnationMax = 0xffff_fff0;
 /** Members that count their incarnations from 1, as memberlist does, stay below this; ledger nodes begin with Unix seconds. */
 const countedIncarnationsMax = 1_000_000;
@@ -35,6 +36,7 @@ export class Rumours {
   readonly #suspicions = new Map<number, Suspicion>();
   /** Members that left because somebody forgot them. */
   readonly #forgotten = new Set<number>();
+  readonly #moves = new Moves();
 
   constructor(node: NodeContext, gossiper: Gossiper, versions: VersionAgreement) {
     this.#node = node;
@@ -49,7 +51,7 @@ export class Rumours {
   alive(message: Alive): void {
     const { self, counters } = this.#node;
     const { node: name, incarnation } = message;
-    if (!isPossible(message)) {
+    if (!isPossible(message) || incarnation > this.#incarnationMax) {
       counters.invalidMessages++;
       return;
     }
@@ -61,8 +63,9 @@ export class Rumours {
     const { table } = this.#node;
     const moves = known !== -1 && !sameEndpoint(table.profileOf(known).endpoint, endpoint);
     if (known !== -1 && incarnation <= table.incarnationOf(known) && !moves) return;
-    if (known === -1 && !this.#mayJoin(message)) return;
+    if ((known === -1 || !table.isActive(known)) && !this.#areUnderstood(message)) return;
     if (this.#isRefused(message)) return;
+    if (known === -1 && !this.#makeRoom()) return;
     const slot = known === -1 ? table.insert(name, this.#node.nowMs, true) : known;
     this.#accept(slot, message, endpoint, known === -1);
   }
@@ -137,8 +140,9 @@ export class Rumours {
     this.dead({ kind: "dead", node: table.names.nameOf(slot), incarnation, from: self.name });
   }
 
-  /** Announces this node as it is now, under a new incarnation. */
+  /** Announces this node as it is now, under a new incarnation, unless it is on its way out. */
   announce(): void {
+    if (this.#node.self.standing !== "member") return;
     this.#node.self.incarnation++;
     this.#broadcastSelf();
   }
@@ -147,6 +151,7 @@ export class Rumours {
   removed(slot: number): void {
     this.#forgotten.delete(slot);
     this.#suspicions.delete(slot);
+    this.#moves.removed(slot);
   }
 
   #isRefused({ node: name, meta }: Alive): boolean {
@@ -167,7 +172,7 @@ export class Rumours {
     const isSame =
       !isElsewhere && sameBytes(message.meta, self.meta) && sameBytes(message.versions, self.versions);
     if (incarnation < self.incarnation || (incarnation === self.incarnation && isSame)) return;
-    this.#accused("alive", incarnation, self.name);
+    if (this.#isPlausible(incarnation)) this.#accused("alive", incarnation, self.name);
   }
 
   /** Contradicts, unless it is old or this node is on its way out. */
@@ -196,17 +201,16 @@ export class Rumours {
     if (state === stateCodes.dead && isNewer && options.isSameNode?.(knownMeta, meta) === true) return true;
     counters.nameConflicts++;
     outbox.notice({ kind: "name-conflict", name, known, other });
-    return false;
+    return isNewer && this.#moves.wasAt(slot, other, this.#node.nowMs);
   }
 
-  #mayJoin({ versions, node: name }: Alive): boolean {
+  /** Tells if all members understand the versions of one that comes, or comes back. */
+  #areUnderstood({ versions, node: name }: Alive): boolean {
     const refusal = this.#versions.refusal([versions]);
-    if (refusal !== undefined) {
-      this.#node.counters.versionsRefused++;
-      this.#node.outbox.notice({ kind: "versions-refused", reason: `member ${quote(name)}: ${refusal}` });
-      return false;
-    }
-    return this.#makeRoom();
+    if (refusal === undefined) return true;
+    this.#node.counters.versionsRefused++;
+    this.#node.outbox.notice({ kind: "versions-refused", reason: `member ${quote(name)}: ${refusal}` });
+    return false;
   }
 
   /** Forgets a retired member if there are too many; false if all of them still count. */
@@ -228,6 +232,7 @@ export class Rumours {
     const isChanged = isNew || !isSameProfile(table.profileOf(slot), profile);
     this.#suspicions.delete(slot);
     this.#forgotten.delete(slot);
+    if (!isNew) this.#move(slot, message, endpoint);
     table.setProfile(slot, profile);
     table.setState(slot, stateCodes.alive, incarnation, nowMs);
     this.#passOn(slot, { ...message, ...endpoint });
@@ -235,6 +240,16 @@ export class Rumours {
     else if (isChanged) this.#changed(slot, "updated");
     else if (before === stateCodes.suspect) this.#changed(slot, "recovered");
     if (isNew || isChanged) this.#versions.adapt(versions, () => this.announce());
+  }
+
+  /** Tells whoever may still be where a member was that it is said to be somewhere else, so that it can contradict. */
+  #move(slot: number, message: Alive, to: Endpoint): void {
+    const { table, options, nowMs } = this.#node;
+    const from = table.profileOf(slot).endpoint;
+    if (sameEndpoint(from, to)) return;
+    const forMs = options.timing.gossipToTheDeadMs;
+    const left = this.#moves.moved(slot, { from, to }, { nowMs, forMs });
+    if (left !== undefined) this.#gossiper.sendAlone(slot, left, { ...message, ...to });
   }
 
   #beginSuspicion(slot: number, message: Suspect): void {
@@ -282,8 +297,13 @@ export class Rumours {
     this.#node.outbox.push({ kind: "member", change, member: memberView(this.#node.table, slot) });
   }
 
+  get #incarnationMax(): number {
+    return Math.min(incarnationMax, this.#node.options.incarnationMax?.() ?? incarnationMax);
+  }
+
+  /** Tells if somebody can be accused of this incarnation. */
   #isPlausible(incarnation: number): boolean {
-    if (incarnation <= incarnationMax) return true;
+    if (incarnation < this.#incarnationMax) return true;
     this.#node.counters.invalidMessages++;
     return false;
   }

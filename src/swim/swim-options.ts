@@ -15,6 +15,8 @@ export interface SwimOptions {
   readonly meta: Uint8Array;
   /** The first incarnation: Unix seconds, or more if an earlier life went beyond. */
   readonly incarnation: number;
+  /** The greatest incarnation that anybody can have come to by now; what is said of greater ones is not heard. */
+  readonly incarnationMax?: () => number;
   readonly timing: Timing;
   /** Nodes of another label are not heard; empty for none. At most 255 bytes. */
   readonly label: string;

@@ -8,6 +8,7 @@
 import { assert } from "../core/assert.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { utf8Length } from "../core/utf8.ts";
 import type { Counters } from "./counters.ts";
 import type { Effect } from "./effect.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -85,10 +86,17 @@ export class Swim {
     return this.#gossiper.queued;
   }
 
+  /** This node alone, at no cost. */
+  get self(): MemberView {
+    const { name, endpoint, meta, versions, incarnation, standing } = this.#node.self;
+    const state = standing === "leaving" && this.#hasDeparted ? "left" : "alive";
+    return { name, endpoint, meta, versions, incarnation, state, isSelf: true };
+  }
+
   /** This node, then every other it knows of, those that somebody made forget excepted. */
   members(): MemberView[] {
     const { table } = this.#node;
-    const views = [this.#selfView()];
+    const views = [this.self];
     for (const slot of table.slots())
       if (!this.#rumours.isForgotten(slot)) views.push(memberView(table, slot));
     return views;
@@ -250,7 +258,7 @@ export class Swim {
     self.standing = standing;
     const { name: node, incarnation } = self;
     // Who only stops stays on the roster: its death is not its own word, so others see it dead and not left.
-    const from = standing === "leaving" ? node : `${node}~stopping`;
+    const from = standing === "leaving" ? node : stoppingName(node);
     if (table.active === 0) return this.#departed();
     const bytes = encodeMessage({ kind: "dead", node, incarnation, from });
     this.#gossiper.broadcast(bytes, selfSubject, () => this.#departed());
@@ -271,12 +279,12 @@ export class Swim {
     const body = encodeStreamMessage({ kind: "user", bytes });
     this.#streams.post(table.profileOf(slot).endpoint, body, options.timing.streamTimeoutMs);
   }
+}
 
-  #selfView(): MemberView {
-    const { name, endpoint, meta, versions, incarnation, standing } = this.#node.self;
-    const state = standing === "leaving" && this.#hasDeparted ? "left" : "alive";
-    return { name, endpoint, meta, versions, incarnation, state, isSelf: true };
-  }
+/** Returns a name that is not `node`, to be read by people. */
+function stoppingName(node: string): string {
+  const name = `${node}~stopping`;
+  return utf8Length(name) <= limits.memberNameBytesMax ? name : "~stopping";
 }
 
 function checkMeta(meta: Uint8Array): void {

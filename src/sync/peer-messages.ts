@@ -18,8 +18,6 @@ export interface PeerRow {
   readonly contentHash: Uint8Array;
   /** Fields 1 to 7 of the entry's protobuf encoding. */
   readonly wire: Uint8Array;
-  /** True if the entry must be found by its id. */
-  readonly findable: boolean;
 }
 
 /** What a node holds of a context. */
@@ -49,7 +47,9 @@ export type ReplicateResult =
   | { readonly kind: "stored"; readonly latest: number }
   /** The receiver has promised a later epoch. */
   | { readonly kind: "refused"; readonly promised: Epoch }
-  /** The receiver's history is another, shorter or of an older epoch: it must adopt the writer's. */
+  /** The receiver's history is the writer's as far as it goes; rows are missing in between. */
+  | { readonly kind: "gap"; readonly latest: number }
+  /** The receiver's history is another, or of an older epoch: it must adopt the writer's. */
   | { readonly kind: "behind"; readonly latest: number }
   /** The receiver keeps the context with other holders, or is none. */
   | { readonly kind: "not-holder"; readonly holders: readonly string[] }
@@ -173,6 +173,11 @@ export interface PeerCalls {
       readonly position: Position;
     };
     readonly answer: ReplicateResult;
+  };
+  /** The receiver is the home of a context whose copies differ, and is to make them equal. */
+  readonly nudge: {
+    readonly request: { readonly contextId: string };
+    readonly answer: Record<never, never>;
   };
   readonly forward: { readonly request: ForwardRequest; readonly answer: { readonly body: Uint8Array } };
 }

@@ -20,12 +20,24 @@ import {
   type StreamRole,
   wrapStream,
 } from "../../src/swim/wire/stream-codec.ts";
+import {
+  aliveOf,
+  changes,
+  deadOf,
+  leftOf,
+  ownIncarnation,
+  placeOf,
+  selfName,
+  SoloNode,
+  suspectOf,
+} from "../swim/solo-node.ts";
 import { codecOf, compressed, seededRandom } from "../swim/wire/codec.ts";
 import { golden, pattern } from "../swim/wire/golden.ts";
 
 const seed = Number(Bun.env["FUZZ_SEED"] ?? 20_251_123);
 const packetCount = 1_000_000;
 const streamCount = 100_000;
+const inputCount = 50_000;
 const heapGrowthMax = 48 * 1024 * 1024;
 
 const key = pattern({ length: 32, seed: 1, alphabet: 256 });
@@ -127,6 +139,37 @@ function streamOf({ below, oneOf, damaged }: Fuzz) {
   const bytes = place > 1 ? damaged(wrapped) : wrapped;
   return { codec, bytes, role: role === "dialler" ? ("acceptor" as const) : ("dialler" as const) };
 }
+
+/** Members, this node, one that is not known, and none. */
+const subjects = ["b", "c", "d", "e", "f", selfName];
+
+function nodeAmongSubjects(): SoloNode {
+  const node = new SoloNode({ members: ["b", "c", "d", "e"] });
+  node.input({ kind: "start" });
+  return node;
+}
+
+/** What can be said about one of them. */
+const hearsay: readonly ((node: string, incarnation: number) => PacketMessage)[] = [
+  (node, incarnation) => aliveOf(node, { incarnation }),
+  (node, incarnation) => aliveOf(node, { incarnation, meta: Uint8Array.of(incarnation & 0xff) }),
+  (node, incarnation) => aliveOf(node, { incarnation, ...placeOf("x") }),
+  (node, incarnation) => suspectOf(node, { incarnation }),
+  (node, incarnation) => suspectOf(node, { incarnation, from: "b" }),
+  (node, incarnation) => deadOf(node, { incarnation }),
+  (node, incarnation) => leftOf(node, { incarnation }),
+  (node, seqNo) => ({ kind: "ping", seqNo, node, source: undefined }),
+  (node, seqNo) => ({
+    kind: "indirect-ping",
+    seqNo,
+    node,
+    ...placeOf(node),
+    nack: true,
+    source: { name: node, ...placeOf(node) },
+  }),
+  (_, seqNo) => ({ kind: "ack", seqNo, payload: new Uint8Array() }),
+  (_, seqNo) => ({ kind: "nack", seqNo }),
+];
 
 /** Returns what is wrong with a message that was read; undefined if nothing is. */
 function faultOf(message: PacketMessage | StreamMessage): string | undefined {
@@ -278,6 +321,45 @@ describe("gossip of noise", () => {
     const expected = ["label", "plain", "key", "type", "malformed", "compression", "more"];
     expect(expected.filter((outcome) => !seen.has(outcome))).toEqual([]);
     expect(seen.get("message")).toBeGreaterThan(streamCount / 10);
+  }, 60_000);
+
+  test(`${inputCount} damaged packets and streams leave a node as it should be`, () => {
+    const fuzz = fuzzOf(seed + 3);
+    const { below, oneOf, damaged } = fuzz;
+    let node = nodeAmongSubjects();
+    const sizes = new Set<number>();
+    const changed = new Set<string>();
+    const growth = heapGrowth(() => {
+      for (let index = 0; index < inputCount; index++) {
+        // Who was said to have the greatest incarnation changes no more, so now and then there is a new node.
+        if (index % 5000 === 0) node = nodeAmongSubjects();
+        const about = oneOf(subjects);
+        const later = (about === selfName ? ownIncarnation : 0) + Math.floor((index % 5000) / 50) + below(8);
+        const incarnation = below(3000) === 0 ? oneOf([0xffff_ffef, 0xffff_fff0, 0xffff_ffff]) : later;
+        const body = encodeMessage(oneOf(hearsay)(about, incarnation));
+        const bytes = below(2) === 0 ? body : damaged(below(8) === 0 ? oneOf(packetBodies) : body);
+        told(index, bytes, () => {
+          node.input({ kind: "packet", from: placeOf(oneOf(subjects)), bytes: bytes.slice() });
+          const stream = node.opens("x");
+          const part = damaged(oneOf(streamMessages));
+          if (below(50) === 0) node.input({ kind: "stream-data", stream, bytes: part.slice() });
+          if (below(9) !== 0) node.input({ kind: "stream-ended", stream, error: undefined });
+          if (below(20) === 0) node.pass(below(3000));
+          const effects = node.take();
+          // Throws if others cannot read it.
+          for (const { messages } of node.packets(effects)) sizes.add(messages.length);
+          for (const change of changes(effects)) changed.add(change.slice(0, change.indexOf(" ")));
+        });
+      }
+    });
+    expect(growth).toBeLessThan(heapGrowthMax);
+    expect(node.swim.members().length).toBeLessThan(limits.membersMax);
+    expect(node.swim.queued).toBeLessThanOrEqual(node.swim.members().length);
+    expect(node.view()["me"]).toBe("alive");
+    expect(sizes.size).toBeGreaterThan(3);
+    expect(changed).toEqual(
+      new Set(["joined", "updated", "suspected", "recovered", "died", "left", "forgotten"]),
+    );
   }, 60_000);
 
   test("what is read is the same when it is written and read again", () => {

@@ -92,7 +92,7 @@ const badFiles: readonly BadFile[] = [
     name: "a newer schema",
     spoil: (_, ledger) => change(ledger, "INSERT INTO migration VALUES (99, 'later', 'x', 0)"),
     kind: "newer-schema",
-    text: /version 99.*up to 3;.*newer program/,
+    text: /version 99.*up to 4;.*newer program/,
   },
   {
     name: "another schema of the same version",

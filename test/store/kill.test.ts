@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { queryOnce } from "../../src/store/query-once.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
+import { sampleReplica } from "./sample-replicas.ts";
 import { sampleHead, sampleMember, sampleRow, sequencesOf, workerUrl } from "./sample-rows.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -60,7 +61,15 @@ async function checkLedger(directory: string): Promise<number> {
   expect(await store.roster()).toEqual([sampleMember(latest)]);
   expect(await store.gossipIncarnation()).toBe(latest);
   expect(await store.totals()).toEqual({ contexts: 3, entries: 3 * latest, bytes: 3 * latest * 16 });
-  await waitUntilTidy(join(directory, "ledger.db"), 3 * latest);
+  expect(await store.replicas("", 9)).toEqual([sampleReplica("a", latest)]);
+  const archives = await store.archives(undefined, 9);
+  expect(archives.length).toBeLessThanOrEqual(1);
+  let archived = 0;
+  for (const { log, first, last } of archives) {
+    archived += last - first + 1;
+    expect(await sequencesOf(store, log)).toEqual(Array.from({ length: archived }, (_, i) => first + i));
+  }
+  await waitUntilTidy(join(directory, "ledger.db"), 3 * latest + archived);
   expect(subtreesOfNobody(join(directory, "ledger.db"))).toBe(0);
   await store.close();
   return latest;

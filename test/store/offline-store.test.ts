@@ -9,6 +9,7 @@ import { openOfflineStore } from "../../src/store/offline-store.ts";
 import { StoreOpenError } from "../../src/store/open-error.ts";
 import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite-store.ts";
 import { verifyData } from "../../src/server/offline/verify-data.ts";
+import { sampleFork, sampleReplica, truncate } from "./sample-replicas.ts";
 import { workerUrl } from "./sample-rows.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -90,7 +91,8 @@ describe("openOfflineStore()", () => {
   test.each([
     [1, "which has no tree and no signatures"],
     [2, "which has no roster"],
-    [3, "the newest"],
+    [3, "which has no replicas"],
+    [4, "the newest"],
   ])("reads a file of schema %i, %s", async (schema) => {
     using directory = temporaryDirectory();
     const db = new Database(`${directory.path}/ledger.db`, { create: true, readwrite: true });
@@ -110,6 +112,22 @@ describe("openOfflineStore()", () => {
     const steps = await Array.fromAsync(verifyData(directory.path, hasher));
     expect(steps.filter(({ kind }) => kind === "damage")).toEqual([]);
     expect(steps.at(-1)).toEqual({ kind: "result", contexts: 1, entries: 1, damaged: 0 });
+  });
+
+  test("verifies a file with replicas, archives and forks without a finding", async () => {
+    using directory = temporaryDirectory();
+    const store = await openSqliteStore({ directory: directory.path, workerUrl });
+    const times = { lamport: 7n, appendedAtNs: 5n };
+    await appendOne(store, times);
+    const from = await store.head("c");
+    if (from === undefined) throw new Error("it was appended");
+    await truncate(store, "c", from, 0);
+    await appendOne(store, times);
+    const replicas = [sampleReplica("c", 1), sampleReplica("d", 0)];
+    await store.commit({ rows: [], heads: [], replicas, forks: [sampleFork("c", 0)] });
+    await store.close();
+    const steps = await Array.fromAsync(verifyData(directory.path, hasher));
+    expect(steps.filter(({ kind }) => kind === "damage")).toEqual([]);
   });
 
   test.each<[string, (path: string) => void, string]>([
@@ -165,13 +183,14 @@ function encoded() {
   return { wire: encodeEntry(entry), hash: contentHash("c", entry, hasher) };
 }
 
-async function appendOne(store: SqliteStore): Promise<void> {
+const big = { lamport: 2n ** 60n + 1n, appendedAtNs: 2n ** 62n + 1n };
+
+async function appendOne(store: SqliteStore, times = big): Promise<void> {
   const log = store.newLog();
   const { wire, hash } = encoded();
-  const big = { lamport: 2n ** 60n + 1n, appendedAtNs: 2n ** 62n + 1n };
   await store.commit({
     rows: [{ log, sequence: 1, key: "k", contentHash: hash, wire, findableId: undefined }],
-    heads: [{ contextId: "c", from: undefined, to: { log, latest: 1, bytes: 8, createdAtNs: 5n, ...big } }],
+    heads: [{ contextId: "c", from: undefined, to: { log, latest: 1, bytes: 8, createdAtNs: 5n, ...times } }],
   });
 }
 

@@ -1,15 +1,21 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { encodeUtf8 } from "../../src/core/utf8.ts";
+import type { Epoch } from "../../src/core/epoch.ts";
+import { limits } from "../../src/core/limits.ts";
 import type {
   Commit,
   DamageMark,
+  Drop,
+  ForkRecord,
   Head,
   HeadChange,
   NewRow,
   NewSubtree,
+  Replica,
   RosterMember,
   SignedHead,
+  Truncation,
 } from "../../src/ledger/ports.ts";
 import { packCommit, unpackCommit } from "../../src/store/packed-commit.ts";
 
@@ -60,6 +66,36 @@ const member: fc.Arbitrary<RosterMember> = fc.record({
   firstSeenMs: safe,
   lastAliveMs: safe,
 });
+const epoch: fc.Arbitrary<Epoch> = fc.record({ counter: safe, nodeId: fc.oneof(nodeId, fc.constant("")) });
+const replica: fc.Arbitrary<Replica> = fc.record({
+  contextId: text,
+  holders: fc.array(nodeId, { maxLength: 5 }),
+  promised: epoch,
+  accepted: epoch,
+  committed: safe,
+  leaving: fc.boolean(),
+  digestItem: fc.option(root, { nil: undefined }),
+});
+const truncation: fc.Arbitrary<Truncation> = fc
+  .record({
+    contextId: text,
+    from: head,
+    to: fc.option(head, { nil: undefined }),
+    archive: safe,
+    accepted: epoch,
+    archivedAtNs: int64,
+  })
+  .map(({ from, to, ...rest }) => ({ ...rest, from, to: to && { ...to, log: from.log } }));
+const drop: fc.Arbitrary<Drop> = fc.record({ contextId: text, from: fc.option(head, { nil: undefined }) });
+const fork: fc.Arbitrary<ForkRecord> = fc.record({
+  contextId: text,
+  after: safe,
+  count: safe,
+  hashes: fc.array(root, { maxLength: 3 }).map((hashes) => new Uint8Array(Buffer.concat(hashes))),
+  winner: epoch,
+  loser: epoch,
+  foundAtNs: int64,
+});
 const rowsAndHeads = {
   rows: fc.array(row, { maxLength: 20 }),
   heads: fc.array(headChange, { maxLength: 5 }),
@@ -78,6 +114,11 @@ const commit: fc.Arbitrary<Commit> = fc.oneof(
         remove: fc.array(nodeId, { maxLength: 5 }),
       }),
       gossipIncarnation: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+      replicas: fc.array(replica, { maxLength: 5 }),
+      truncations: fc.array(truncation, { maxLength: 5 }),
+      drops: fc.array(drop, { maxLength: 5 }),
+      settled: fc.array(safe, { maxLength: 5 }),
+      forks: fc.array(fork, { maxLength: 5 }),
     },
     { requiredKeys: ["rows", "heads"] },
   ),
@@ -96,6 +137,8 @@ function unpacked(commit: Commit) {
   return {
     integrity: hasIntegrity ? integrity : undefined,
     roster: unpackedRoster(commit),
+    removals: unpackedRemovals(commit),
+    replicas: unpackedReplicas(commit),
     rows: rows.map(({ key, findableId, ...rest }) => ({
       ...rest,
       key: encodeUtf8(key),
@@ -103,8 +146,45 @@ function unpacked(commit: Commit) {
     })),
     heads: heads.map(({ contextId, from, to }) => ({
       id: encodeUtf8(contextId),
-      from: from === undefined ? undefined : { log: from.log, latest: from.latest, bytes: from.bytes },
+      from: from && baseOf(from),
       to,
+    })),
+  };
+}
+
+const baseOf = ({ log, latest, bytes }: Head) => ({ log, latest, bytes });
+const packedEpoch = (of: Epoch) => ({ counter: of.counter, nodeId: Uint8Array.fromHex(of.nodeId) });
+
+function unpackedRemovals({ truncations = [], drops = [], settled = [] }: Commit) {
+  if (truncations.length === 0 && drops.length === 0 && settled.length === 0) return undefined;
+  return {
+    truncations: truncations.map(({ contextId, from, accepted, ...rest }) => ({
+      ...rest,
+      id: encodeUtf8(contextId),
+      from: baseOf(from),
+      accepted: packedEpoch(accepted),
+    })),
+    drops: drops.map(({ contextId, from }) => ({ id: encodeUtf8(contextId), from: from && baseOf(from) })),
+    settled,
+  };
+}
+
+function unpackedReplicas({ replicas = [], forks = [] }: Commit) {
+  if (replicas.length === 0 && forks.length === 0) return undefined;
+  return {
+    replicas: replicas.map(({ contextId, holders, promised, accepted, digestItem, ...rest }) => ({
+      ...rest,
+      id: encodeUtf8(contextId),
+      holders: Uint8Array.fromHex(holders.join("")),
+      promised: packedEpoch(promised),
+      accepted: packedEpoch(accepted),
+      digestItem: digestItem ?? null,
+    })),
+    forks: forks.map(({ contextId, winner, loser, ...rest }) => ({
+      ...rest,
+      id: encodeUtf8(contextId),
+      winner: packedEpoch(winner),
+      loser: packedEpoch(loser),
     })),
   };
 }
@@ -153,4 +233,29 @@ describe("packCommit() and unpackCommit()", () => {
       expect(() => packCommit({ rows: [], heads: [], roster }, undefined, 0)).toThrow("32 hex digits");
     },
   );
+
+  test("take no more holders than a context may have", () => {
+    const none = { counter: 0, nodeId: "" };
+    const holders = Array.from({ length: limits.holdersMax + 1 }, () => "0".repeat(32));
+    const replicas = [
+      {
+        contextId: "c",
+        holders,
+        promised: none,
+        accepted: none,
+        committed: 0,
+        leaving: false,
+        digestItem: undefined,
+      },
+    ];
+    expect(() => packCommit({ rows: [], heads: [], replicas }, undefined, 0)).toThrow("holdersMax");
+  });
+
+  test("cut what is too many of a fork's hashes", () => {
+    const none = { counter: 0, nodeId: "" };
+    const hashes = new Uint8Array(32 * (limits.forkHashesMax + 1)).fill(7);
+    const forks = [{ contextId: "c", after: 0, count: 9, hashes, winner: none, loser: none, foundAtNs: 0n }];
+    const unpackedCommit = unpackCommit(packCommit({ rows: [], heads: [], forks }, undefined, 0));
+    expect(unpackedCommit.replicas?.forks[0]?.hashes.length).toBe(32 * limits.forkHashesMax);
+  });
 });

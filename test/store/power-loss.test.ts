@@ -1,12 +1,15 @@
+import type { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dataPaths } from "../../src/store/data-directory.ts";
 import { openLedger } from "../../src/store/open-ledger.ts";
+import { queryOnce } from "../../src/store/query-once.ts";
 import { SqliteReader } from "../../src/store/sqlite-reader.ts";
 import { RecordedDisk } from "../support/power-loss/recorded-disk.ts";
 import { canRecord, type DiskRecord, recordWrites } from "../support/power-loss/recorder.ts";
-import { commitsPerSession, contextIds, latestAfter, sessions } from "./power-loss-program.ts";
+import { archivesAfter, commitsPerSession, contextIds, latestAfter, sessions } from "./power-loss-program.ts";
+import { sampleReplica } from "./sample-replicas.ts";
 import { sampleHead, sampleMember, sampleRow } from "./sample-rows.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
@@ -90,7 +93,7 @@ function problemIn(directory: string, acknowledged: number): string | undefined 
     using ledger = openLedger(paths, { expectExisting: acknowledged > 0 });
     const reader = new SqliteReader(ledger.filename);
     try {
-      return problemWith(reader, acknowledged);
+      return problemWith(reader, acknowledged) ?? problemWithArchives(reader, ledger);
     } finally {
       reader.close();
     }
@@ -130,6 +133,31 @@ function problemWith(reader: SqliteReader, acknowledged: number): string | undef
     if (rows.length !== latest || !Bun.deepEquals(rows, wanted)) return `log ${head.log} has other rows`;
   }
   return undefined;
+}
+
+/** Holds replica, archives and their rows against those of the commit that the file ends with. */
+function problemWithArchives(reader: SqliteReader, db: Database): string | undefined {
+  const latest = reader.head(contextIds[0] ?? "")?.latest ?? 0;
+  const number = Array.from({ length: commits + 1 }, (_, each) => each).find(
+    (each) => latestAfter(each) === latest,
+  );
+  if (number === undefined) return `no commit ends with ${latest} entries`;
+  const replicas = latest === 0 ? [] : [sampleReplica(contextIds[0] ?? "", latest)];
+  if (!Bun.deepEquals(reader.replicas("", 9), replicas)) return "the replica is not of the same commit";
+  const archives = reader.archives(undefined, 99);
+  if (!Bun.deepEquals(archives, archivesAfter(number)))
+    return `the archives are not those of commit ${number}`;
+  for (const { log, first, last } of archives) {
+    const rows = reader.read({ log, after: 0, through: 2 ** 50, entriesMax: 10_000, bytesMax: 2 ** 30 });
+    const wanted = Array.from({ length: last - first + 1 }, (_, index) => {
+      const { sequence, contentHash, wire } = sampleRow(1, first + index, { wireBytes: 300 });
+      return { sequence, contentHash, wire };
+    });
+    if (!Bun.deepEquals(rows, wanted)) return `archive ${log} has other rows`;
+  }
+  const known = "SELECT log FROM context UNION SELECT log FROM archive UNION SELECT log FROM staging";
+  const strays = Number(queryOnce(db, `SELECT count(*) FROM entry WHERE log NOT IN (${known})`)[0]?.[0]);
+  return strays === 0 ? undefined : `${strays} rows that nobody will discard`;
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */

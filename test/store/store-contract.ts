@@ -15,9 +15,12 @@ import {
   sequencesOf,
   wholeLog,
 } from "./sample-rows.ts";
+import { testStoreDrops } from "./store-drop-contract.ts";
 import { testStoreIntegrity } from "./store-integrity-contract.ts";
+import { testStoreReplicas } from "./store-replica-contract.ts";
 import { testStoreRoster } from "./store-roster-contract.ts";
 import { testStoreReads } from "./store-reads-contract.ts";
+import { testStoreTruncations } from "./store-truncation-contract.ts";
 
 /** Opens a store, hands it over and closes it again. */
 export type WithStore = (use: (store: Store) => Promise<void>) => Promise<void>;
@@ -27,6 +30,9 @@ export function testStoreContract(withStore: WithStore): void {
   testStoreReads(withStore);
   testStoreIntegrity(withStore);
   testStoreRoster(withStore);
+  testStoreReplicas(withStore);
+  testStoreTruncations(withStore);
+  testStoreDrops(withStore);
 
   describe("commit()", () => {
     test("makes rows and head readable as they were given", () =>

@@ -1,10 +1,13 @@
 import {
+  type Archive,
   type Commit,
   type CommitOutcome,
+  type ForkRecord,
   type Head,
   type ListRange,
   type ReadRange,
   type RepeatedId,
+  type Replica,
   type RosterMember,
   type SignedHead,
   type Store,
@@ -159,6 +162,26 @@ export class FaultyStore implements Store {
   async gossipIncarnation(): Promise<number> {
     this.#checkRead();
     return this.#inner.gossipIncarnation();
+  }
+
+  async replica(contextId: string): Promise<Replica | undefined> {
+    this.#checkRead();
+    return this.#inner.replica(contextId);
+  }
+
+  async replicas(startAfter: string, limit: number): Promise<readonly Replica[]> {
+    this.#checkRead();
+    return this.#inner.replicas(startAfter, limit);
+  }
+
+  async archives(contextId: string | undefined, limit: number): Promise<readonly Archive[]> {
+    this.#checkRead();
+    return this.#inner.archives(contextId, limit);
+  }
+
+  async forks(contextId: string | undefined, limit: number): Promise<readonly ForkRecord[]> {
+    this.#checkRead();
+    return this.#inner.forks(contextId, limit);
   }
 
   newLog(): number {

@@ -6,6 +6,7 @@ import type { JoinOutcome } from "./joiner.ts";
 import type { Machine } from "./machine.ts";
 import type { Lookup } from "./resolve.ts";
 import type { SeedPace } from "./seed-keeper.ts";
+import type { OnPeerConnection } from "./tcp-streams.ts";
 
 /** The callbacks must not throw: that ends the driver as a mistake of the machine does. */
 export interface GossipDriverOptions {
@@ -24,6 +25,8 @@ export interface GossipDriverOptions {
   readonly onExchanged?: () => void;
   /** Hears of every try to join seeds until one succeeds. */
   readonly onSeedsTried?: (outcomes: readonly JoinOutcome[]) => void;
+  /** Takes connections of nodes to the TCP port; without it there are none. */
+  readonly onPeerConnection?: OnPeerConnection | undefined;
   readonly lookup?: Lookup;
   readonly seedPace?: SeedPace;
 }

@@ -158,7 +158,7 @@ export class GossipDriver {
 
   async #bind(local: Endpoint): Promise<{ udp: UdpSocket; tcp: TcpStreams }> {
     const { counters } = this;
-    const { streamTimeoutMs } = this.#options;
+    const { streamTimeoutMs, onPeerConnection } = this.#options;
     return await bindBoth({
       local,
       openUdp: (at) =>
@@ -179,6 +179,7 @@ export class GossipDriver {
             onData: (stream, bytes) => this.#feed({ kind: "stream-data", stream, bytes }),
             onEnded: (stream, error) => this.#feed({ kind: "stream-ended", stream, error }),
           },
+          onPeerConnection,
           onDied: this.#crash,
         }),
       closeTcp: (tcp) => tcp.stop(),

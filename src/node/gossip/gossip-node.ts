@@ -22,6 +22,7 @@ import { nodeCipher } from "./node-cipher.ts";
 import { NoticeLog } from "./notice-log.ts";
 import { resolveEndpoints } from "./resolve.ts";
 import { SeedLog } from "./seed-log.ts";
+import type { OnPeerConnection } from "./tcp-streams.ts";
 
 export interface GossipNodeOptions {
   readonly gossip: PeerAddress;
@@ -39,6 +40,10 @@ export interface GossipNodeOptions {
   readonly remembered: readonly RosterMember[];
   readonly log: Log;
   readonly onChange: (change: MemberChange) => void;
+  /** Takes connections of other nodes to the TCP port of gossip; they end with this life. */
+  readonly onPeerConnection?: OnPeerConnection | undefined;
+  /** There are other gossip keys, or another one is used. */
+  readonly onKeysChanged?: (() => void) | undefined;
   /** Tells by what another node says about itself why it cannot be a member together with this one. */
   readonly refuses: (tags: MemberTags) => string | undefined;
   /** The whole state of another node was merged: `members` knows what it knew. */
@@ -51,6 +56,13 @@ export interface GossipNodeOptions {
 
 /** How long a good-bye may take. */
 const departMs = 5000;
+/**
+ * Incarnations are Unix seconds, and one more for each contradiction. Who is said to be so far ahead of the clock is lied
+ * about, and would use up in one contradiction what there is for all: then it could never come back.
+ */
+const incarnationsAhead = 2 ** 30;
+/** Clocks that show less were never set. */
+const unixSecondsMin = 1_750_000_000;
 
 /** One life of this node in gossip: a {@link Swim} with its driver, keys and log. */
 export class GossipNode {
@@ -84,6 +96,7 @@ export class GossipNode {
         notices.write(notice);
         if (notice.kind === "refuted" && swim !== undefined) options.onIncarnation(swim.incarnation);
       },
+      onPeerConnection: options.onPeerConnection,
       onUserMessage: (effect) => node.made?.receive(effect),
       onExchanged: options.onExchanged,
       onSeedsTried: (outcomes) => {
@@ -115,7 +128,10 @@ export class GossipNode {
           .filter(({ isSelf, state }) => !isSelf && (state === "alive" || state === "suspect"))
           .map(({ name, tags }) => ({ name, isLedgerNode: tags.nodeId !== undefined })),
       send: (to, bytes) => driver.command({ kind: "send-user", to, bytes }),
-      changed: () => driver.command({ kind: "keyring", keyring: options.keys.ring }),
+      changed: () => {
+        options.onKeysChanged?.();
+        driver.command({ kind: "keyring", keyring: options.keys.ring });
+      },
     });
   }
 
@@ -129,8 +145,9 @@ export class GossipNode {
     return formatEndpoint(this.#driver.endpoint);
   }
 
-  get boundPort(): number {
-    return this.#driver.bound.port;
+  /** Where it listens. */
+  get bound(): Endpoint {
+    return this.#driver.bound;
   }
 
   get healthScore(): number {
@@ -141,13 +158,16 @@ export class GossipNode {
     return { ...this.#swim.counters, ...this.#driver.counters };
   }
 
+  /** This node alone, at no cost. */
+  get self(): Member {
+    return this.#member(this.#swim.self);
+  }
+
   /** This node first, others by name. */
   members(): Member[] {
-    const [self, ...others] = this.#swim.members();
+    const others = this.#swim.members().filter(({ isSelf }) => !isSelf);
     others.sort((one, other) => (one.name < other.name ? -1 : 1));
-    return [...(self === undefined ? [] : [self]), ...others].map((view) =>
-      toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs),
-    );
+    return [this.self, ...others.map((view) => this.#member(view))];
   }
 
   /** Tells the others what this node says about itself now; returns false, and does nothing, if they know. */
@@ -197,6 +217,10 @@ export class GossipNode {
     const all = [...seeds, ...others.map(({ gossipAddress }) => gossipAddress)];
     this.#driver.setSeeds([...new Set(all)]);
   }
+
+  #member(view: MemberView): Member {
+    return toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs);
+  }
 }
 
 function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
@@ -206,6 +230,7 @@ function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
     endpoint,
     meta: encodeMemberTags(tags(formatIp(endpoint.address))),
     incarnation,
+    incarnationMax: () => Math.max(unixSecondsMin, Math.floor(Date.now() / 1000)) + incarnationsAhead,
     timing: timingProfiles[profile],
     label,
     keyring: keys.ring,

@@ -39,7 +39,7 @@ export class TcpStream {
     const { timeoutMs } = options;
     this.#cancelDeadline = options.after(timeoutMs, () => this.#cut(`took longer than ${timeoutMs} ms`));
     socket.setNoDelay(true);
-    socket.on("data", (bytes) => this.#received(bytes as Uint8Array));
+    socket.on("data", (bytes) => this.received(bytes as Uint8Array));
     socket.on("end", () => this.#ended());
     socket.on("finish", () => {
       this.#cancelLinger = options.after(lingerMs, () => socket.destroy());
@@ -69,7 +69,8 @@ export class TcpStream {
     this.#socket.destroy();
   }
 
-  #received(bytes: Uint8Array): void {
+  /** Takes what was read from the socket. */
+  received(bytes: Uint8Array): void {
     if (this.#receivedBytes + bytes.length > limits.gossipStreamBytesMax + framingBytes)
       return this.#cut(`sent more than ${limits.gossipStreamBytesMax} bytes`);
     if (!this.#options.takeBudget(bytes.length))

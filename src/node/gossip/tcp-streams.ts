@@ -5,7 +5,9 @@ import type { Endpoint } from "../../swim/endpoint.ts";
 import type { StreamId } from "../../swim/input.ts";
 import { endpointOf } from "./endpoint-text.ts";
 import type { GossipCounters } from "./gossip-counters.ts";
-import { formatIp, isWildcard } from "./ip-address.ts";
+import { formatIp } from "./ip-address.ts";
+import { localAddressFor } from "./local-address.ts";
+import { SilentSockets } from "./silent-sockets.ts";
 import { TcpStream } from "./tcp-stream.ts";
 
 /** What happens on streams. Calls about a stream come in this order, and none after {@link TcpStreams.close} of it. */
@@ -17,6 +19,8 @@ export interface StreamEvents {
   readonly onEnded: (stream: StreamId, error: string | undefined) => void;
 }
 
+export type OnPeerConnection = (socket: Socket, first: Uint8Array, from: Endpoint) => void;
+
 export interface TcpStreamsOptions {
   readonly local: Endpoint;
   /** Of one exchange that another node began. */
@@ -24,9 +28,18 @@ export interface TcpStreamsOptions {
   readonly after: (afterMs: number, ring: () => void) => () => void;
   readonly counters: GossipCounters;
   readonly events: StreamEvents;
+  /**
+   * Takes connections of nodes, with what was read of them. They end with the listener, and are otherwise none of the
+   * streams here. Without it they are streams like any other, that is, no sense is made of them.
+   */
+  readonly onPeerConnection?: OnPeerConnection | undefined;
   /** The listener is lost; called once, and not after {@link TcpStreams.stop}. */
   readonly onDied: (error: Error) => void;
 }
+
+/** No message of memberlist begins with it, and every connection between nodes does. */
+export const peerConnectionByte = 0xc1;
+const firstByteMs = 3000;
 
 /** Streams that others open to an address, and streams from there to others. */
 export class TcpStreams {
@@ -35,6 +48,9 @@ export class TcpStreams {
   readonly #options: TcpStreamsOptions;
   readonly #streams = new Map<StreamId, TcpStream>();
   readonly #sockets = new Set<Socket>();
+  /** Of nodes, handed on. */
+  readonly #peers = new Set<Socket>();
+  readonly #silent: SilentSockets;
   #inbound = 0;
   #lastInbound = 0;
   #budgetBytes: number = limits.gossipStreamsBytesMax;
@@ -58,6 +74,12 @@ export class TcpStreams {
   constructor(server: Server, options: TcpStreamsOptions) {
     this.#server = server;
     this.#options = options;
+    this.#silent = new SilentSockets({
+      countMax: limits.gossipStreamsMax,
+      timeoutMs: Math.min(firstByteMs, options.timeoutMs),
+      after: options.after,
+      onNothing: () => (options.counters.streamErrors += 1),
+    });
     this.port = (server.address() as AddressInfo).port;
     server.on("connection", (socket) => this.#accept(socket));
     const died = (error: Error): void => {
@@ -102,28 +124,53 @@ export class TcpStreams {
   stop(): Promise<void> {
     this.#stopped ??= new Promise((resolve) => {
       this.#server.close(() => resolve());
-      for (const socket of this.#sockets) socket.destroy();
+      this.#silent.stop();
+      for (const socket of [...this.#sockets, ...this.#peers]) socket.destroy();
     });
     return this.#stopped;
   }
 
   #accept(socket: Socket): void {
-    const { counters, events, timeoutMs } = this.#options;
+    const { onPeerConnection } = this.#options;
     const from = endpointOf(socket.remoteAddress, socket.remotePort);
-    if (from === undefined || this.#stopped !== undefined || this.#inbound >= limits.gossipStreamsMax) {
+    if (from === undefined || this.#stopped !== undefined) {
       // It has been cut by the other side already if it has no address.
-      if (from !== undefined) counters.streamsRefused += 1;
       socket.on("error", () => undefined);
       socket.resetAndDestroy();
       return;
+    }
+    if (onPeerConnection === undefined) {
+      this.#open(socket, from);
+      return;
+    }
+    this.#silent.add(socket, (first) => {
+      if (first[0] !== peerConnectionByte) {
+        this.#open(socket, from)?.received(first);
+        return;
+      }
+      this.#peers.add(socket);
+      socket.on("close", () => this.#peers.delete(socket));
+      onPeerConnection(socket, first, from);
+    });
+  }
+
+  /** Begins a stream of somebody else, unless there are too many. */
+  #open(socket: Socket, from: Endpoint): TcpStream | undefined {
+    const { counters, events, timeoutMs } = this.#options;
+    if (this.#inbound >= limits.gossipStreamsMax) {
+      counters.streamsRefused += 1;
+      socket.on("error", () => undefined);
+      socket.resetAndDestroy();
+      return undefined;
     }
     counters.streamsIn += 1;
     this.#inbound += 1;
     socket.on("close", () => (this.#inbound -= 1));
     this.#lastInbound -= 1;
     const stream = this.#lastInbound;
-    this.#add(stream, socket, timeoutMs);
+    const added = this.#add(stream, socket, timeoutMs);
     events.onOpened(stream, from);
+    return added;
   }
 
   #add(stream: StreamId, socket: Socket, timeoutMs: number): TcpStream {
@@ -151,10 +198,4 @@ export class TcpStreams {
     this.#streams.set(stream, added);
     return added;
   }
-}
-
-/** Others see a node that listens on one address come from there. */
-function localAddressFor(to: Endpoint, local: Endpoint): string | undefined {
-  const isOne = !isWildcard(local.address) && local.address.length === to.address.length;
-  return isOne ? formatIp(local.address) : undefined;
 }

@@ -5,7 +5,7 @@ import {
   AppendStreamRequestSchema,
   AppendStreamResponseSchema,
 } from "../../gen/converge/ledger/v1/ledger_pb.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { LedgerApi } from "../../ledger/ledger-api.ts";
 import { withProofs } from "../acknowledged.ts";
 import { toConnectError } from "../connect-error.ts";
 import type { BodyAccount, BodyBudget } from "../incoming/body-budget.ts";
@@ -37,7 +37,7 @@ export interface PipeEnds {
  * client that does not read its answers.
  */
 export class AppendPipe {
-  readonly #ledger: Ledger;
+  readonly #ledger: LedgerApi;
   readonly #ends: PipeEnds;
   readonly #splitter = new FrameSplitter(limits.requestBytesMax, () =>
     messageTooLong(AppendStreamRequestSchema, limits.requestBytesMax),
@@ -54,7 +54,7 @@ export class AppendPipe {
   #finished = false;
   #error: ConnectError | undefined;
 
-  constructor(ledger: Ledger, budget: BodyBudget, ends: PipeEnds) {
+  constructor(ledger: LedgerApi, budget: BodyBudget, ends: PipeEnds) {
     this.#ledger = ledger;
     this.#account = budget.open();
     this.#ends = ends;

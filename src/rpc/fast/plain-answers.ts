@@ -15,19 +15,23 @@ import {
 } from "../../core/entry-wire.ts";
 import { utf8Length, writeUtf8 } from "../../core/utf8.ts";
 import { type Hash, hashBytes } from "../../core/hasher.ts";
+import type { Receipt } from "../../ledger/append-unit.ts";
 import type { Inclusion } from "../../ledger/integrity.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { GetResult } from "../../ledger/reader.ts";
-import type { Acknowledged } from "../acknowledged.ts";
+import { type Acknowledged, type Durability, leastOf } from "../acknowledged.ts";
 
 /** Length of the header of a gRPC or Connect frame: one byte of flags, four of length. */
 export const frameHeaderBytes = 5;
 
-/** duplicate = true; durability = 1 of 1. */
+/** duplicate = true; durability = 1 of 1, as a node alone has it. */
 const duplicateTail = Uint8Array.of(0x10, 0x01, 0x1a, 0x04, 0x08, 0x01, 0x10, 0x01);
 const appendTail = duplicateTail.subarray(2);
 /** The same durability, as field 2 of a batch's answer. */
 const batchTail = Uint8Array.of(0x12, 0x04, 0x08, 0x01, 0x10, 0x01);
+/** The tags of Durability in the two answers. */
+const appendDurabilityTag = 0x1a;
+const batchDurabilityTag = 0x12;
 /** The tags of InclusionProof in AppendResponse and in Receipt. */
 const appendProofTag = 0x22;
 const receiptProofTag = 0x3a;
@@ -36,8 +40,8 @@ const hashFieldBytes = 2 + hashBytes;
 
 /** Returns a converge.context.v1.AppendResponse. */
 export function writeAppendAnswer(appended: Acknowledged, prefix: number): Uint8Array<ArrayBuffer> {
-  const { duplicate, inclusion } = appended;
-  const tail = duplicate ? duplicateTail : appendTail;
+  const { inclusion } = appended;
+  const tail = appendTailOf(appended);
   const proofBytes = inclusion === undefined ? 0 : proofFieldSize(inclusion);
   const bytes = new Uint8Array(prefix + entryFieldSize(appended) + tail.length + proofBytes);
   const at = writeEntryField(bytes, prefix, appended);
@@ -77,25 +81,54 @@ export function writeGetAnswer(
 }
 
 /** Returns a converge.ledger.v1.AppendBatchResponse. */
-export function writeBatchAnswer(appended: readonly Acknowledged[], prefix: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(prefix + batchSize(appended));
-  writeBatch(bytes, prefix, appended);
+export function writeBatchAnswer(
+  appended: readonly Acknowledged<Receipt>[],
+  prefix: number,
+): Uint8Array<ArrayBuffer> {
+  const tail = batchTailOf(appended);
+  const bytes = new Uint8Array(prefix + batchSize(appended, tail));
+  writeBatch(bytes, prefix, appended, tail);
   return bytes;
 }
 
 /** Returns a framed converge.ledger.v1.AppendStreamResponse. */
-export function writeStreamAnswer(appended: readonly Acknowledged[]): Uint8Array<ArrayBuffer> {
-  const size = batchSize(appended);
+export function writeStreamAnswer(appended: readonly Acknowledged<Receipt>[]): Uint8Array<ArrayBuffer> {
+  const tail = batchTailOf(appended);
+  const size = batchSize(appended, tail);
   const message = 1 + varintSize(size) + size;
   const bytes = new Uint8Array(frameHeaderBytes + message);
   writeFrameHeader(bytes, 0, message);
   bytes[frameHeaderBytes] = 0x0a;
-  writeBatch(bytes, writeVarint(bytes, frameHeaderBytes + 1, size), appended);
+  writeBatch(bytes, writeVarint(bytes, frameHeaderBytes + 1, size), appended, tail);
   return bytes;
 }
 
-function batchSize(appended: readonly Acknowledged[]): number {
-  let size = batchTail.length;
+/** Returns what follows the entry in the answer to an append, but for its proof. */
+function appendTailOf({ duplicate, copies, holders }: Receipt): Uint8Array {
+  if (copies === 1 && holders === 1) return duplicate ? duplicateTail : appendTail;
+  const field = durabilityField(appendDurabilityTag, { copies, holders });
+  return duplicate ? Buffer.concat([duplicateTail.subarray(0, 2), field]) : field;
+}
+
+function batchTailOf(appended: readonly Durability[]): Uint8Array {
+  const least = leastOf(appended);
+  return least.copies === 1 && least.holders === 1 ? batchTail : durabilityField(batchDurabilityTag, least);
+}
+
+function durabilityField(tag: number, { copies, holders }: Durability): Uint8Array {
+  const body = 2 + varintSize(copies) + varintSize(holders);
+  const bytes = new Uint8Array(2 + body);
+  bytes[0] = tag;
+  bytes[1] = body;
+  bytes[2] = 0x08;
+  const at = writeVarint(bytes, 3, copies);
+  bytes[at] = 0x10;
+  writeVarint(bytes, at + 1, holders);
+  return bytes;
+}
+
+function batchSize(appended: readonly Acknowledged<Receipt>[], tail: Uint8Array): number {
+  let size = tail.length;
   for (const one of appended) {
     const receipt = receiptSize(one);
     size += 1 + varintSize(receipt) + receipt;
@@ -103,16 +136,21 @@ function batchSize(appended: readonly Acknowledged[]): number {
   return size;
 }
 
-function writeBatch(target: Uint8Array, offset: number, appended: readonly Acknowledged[]): void {
+function writeBatch(
+  target: Uint8Array,
+  offset: number,
+  appended: readonly Acknowledged<Receipt>[],
+  tail: Uint8Array,
+): void {
   let at = offset;
   for (const one of appended) {
     target[at] = 0x0a;
     at = writeReceipt(target, writeVarint(target, at + 1, receiptSize(one)), one);
   }
-  target.set(batchTail, at);
+  target.set(tail, at);
 }
 
-function receiptSize(acknowledged: Acknowledged): number {
+function receiptSize(acknowledged: Acknowledged<Receipt>): number {
   const { id, sequence, appendedAtNs, lamport, duplicate, inclusion } = acknowledged;
   const idBytes = utf8Length(id);
   const numbers =
@@ -125,7 +163,7 @@ function receiptSize(acknowledged: Acknowledged): number {
   return 1 + varintSize(idBytes) + idBytes + numbers + hashFieldBytes + (duplicate ? 2 : 0) + proofBytes;
 }
 
-function writeReceipt(target: Uint8Array, offset: number, acknowledged: Acknowledged): number {
+function writeReceipt(target: Uint8Array, offset: number, acknowledged: Acknowledged<Receipt>): number {
   const { id, sequence, appendedAtNs, lamport, contentHash, duplicate, inclusion } = acknowledged;
   target[offset] = 0x0a;
   let at = writeUtf8(target, writeVarint(target, offset + 1, utf8Length(id)), id);

@@ -7,7 +7,7 @@
 
 import { limits } from "../../core/limits.ts";
 import type { AppendInput } from "../../core/validate.ts";
-import type { GetRequest } from "../../ledger/ledger.ts";
+import type { GetRequest } from "../../ledger/ledger-api.ts";
 import { RequestReader } from "./request-reader.ts";
 
 export interface PlainAppend extends AppendInput {

@@ -1,6 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { WatchEventSchema } from "../../gen/converge/context/v1/context_pb.ts";
-import type { WatchRequest } from "../../ledger/ledger.ts";
+import type { WatchRequest } from "../../ledger/ledger-api.ts";
 import { watchCursor } from "../../ledger/ledger.ts";
 import { type ControlKind, controlEvent } from "../control-event.ts";
 import { framed } from "./plain-answers.ts";

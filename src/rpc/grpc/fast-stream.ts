@@ -12,7 +12,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { ConnectError } from "@connectrpc/connect";
 import { parseTimeout } from "@connectrpc/connect/protocol-grpc";
 import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { LedgerApi } from "../../ledger/ledger-api.ts";
 import type { BodyAccount, BodyBudget } from "../incoming/body-budget.ts";
 import type { Shutdown } from "../shutdown.ts";
 import { withProof, withProofs } from "../acknowledged.ts";
@@ -44,7 +44,7 @@ const contextService = "/converge.context.v1.ContextService/";
 const ledgerService = "/converge.ledger.v1.LedgerService/";
 
 export interface FastGrpcParts {
-  readonly ledger: Ledger;
+  readonly ledger: LedgerApi;
   readonly metrics: Metrics;
   readonly shutdown: Shutdown;
   readonly budget: BodyBudget;
@@ -96,7 +96,7 @@ export function createFastGrpc(
     const request = readAppend(message);
     if (request === undefined) return false;
     const { contextId, proof } = request;
-    const appending = ledger.append(contextId, request, { minCopies: 0 });
+    const appending = ledger.append(contextId, request, { minCopies: 0, timeoutMs: terms.timeoutMs });
     const work = proof ? withProof(ledger, contextId, appending) : appending;
     unary("Append", stream, terms, work, writeAppendAnswer);
     return true;
@@ -105,8 +105,8 @@ export function createFastGrpc(
   function appendBatch(stream: ServerHttp2Stream, message: Buffer, terms: Terms): boolean {
     const request = readBatch(message);
     if (request === undefined) return false;
-    const { contextId, entries, proof } = request;
-    const appending = ledger.appendBatch(contextId, entries, request);
+    const { contextId, entries, proof, minCopies } = request;
+    const appending = ledger.appendBatch(contextId, entries, { minCopies, timeoutMs: terms.timeoutMs });
     const work = proof ? withProofs(ledger, contextId, appending) : appending;
     unary("AppendBatch", stream, terms, work, writeBatchAnswer);
     return true;

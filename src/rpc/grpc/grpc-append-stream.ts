@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { ConnectError } from "@connectrpc/connect";
 import type { CallCode, Metrics } from "../../core/metrics.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { LedgerApi } from "../../ledger/ledger-api.ts";
 import { callCode, deadlineExceeded } from "../connect-error.ts";
 import { AppendPipe } from "../fast/append-pipe.ts";
 import type { BodyBudget } from "../incoming/body-budget.ts";
@@ -10,7 +10,7 @@ import { begin, errorTrailers, isGone } from "./grpc-answer.ts";
 
 /** Serves one AppendStream on a gRPC stream until either side ends it. */
 export function appendStreamOverGrpc(parts: {
-  ledger: Ledger;
+  ledger: LedgerApi;
   metrics: Metrics;
   stream: ServerHttp2Stream;
   timeoutMs: number | undefined;

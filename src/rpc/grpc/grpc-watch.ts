@@ -1,8 +1,7 @@
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { ConnectError } from "@connectrpc/connect";
 import type { CallCode, Metrics } from "../../core/metrics.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
-import type { Watcher } from "../../ledger/watcher.ts";
+import type { LedgerApi, Watching } from "../../ledger/ledger-api.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
 import { writeWatchFrames } from "../fast/plain-answers.ts";
 import type { PlainWatch } from "../fast/plain-requests.ts";
@@ -12,7 +11,7 @@ import { answerError, begin, errorTrailers, isGone } from "./grpc-answer.ts";
 
 /** Serves one watch on a gRPC stream until either side ends it. Never rejects. */
 export async function watchOverGrpc(parts: {
-  ledger: Ledger;
+  ledger: LedgerApi;
   metrics: Metrics;
   stream: ServerHttp2Stream;
   request: PlainWatch;
@@ -21,7 +20,7 @@ export async function watchOverGrpc(parts: {
   const { ledger, metrics, stream, request, timeoutMs } = parts;
   const startMs = performance.now();
   metrics.watcher("grpc", 1);
-  let watcher: Watcher | undefined;
+  let watcher: Watching | undefined;
   // A watch has no good end of its own; this is what the client is told if the connection is closed.
   let trailers: OutgoingHttpHeaders = errorTrailers(shuttingDown());
   let begun = false;

@@ -2,7 +2,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import { endStreamFlag, endStreamToJson } from "@connectrpc/connect/protocol-connect";
 import type { CallCode, Metrics } from "../../core/metrics.ts";
 import { encodeUtf8 } from "../../core/utf8.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { LedgerApi } from "../../ledger/ledger-api.ts";
 import { callCode, deadlineExceeded } from "../connect-error.ts";
 import { AppendPipe } from "../fast/append-pipe.ts";
 import type { BodyBudget } from "../incoming/body-budget.ts";
@@ -14,7 +14,7 @@ const headers = { "content-type": "application/connect+proto" };
 
 /** Serves one AppendStream in Connect's streaming form until either side ends it. */
 export function appendStreamOverConnect(parts: {
-  ledger: Ledger;
+  ledger: LedgerApi;
   metrics: Metrics;
   request: Request;
   timeoutMs: number | undefined;

@@ -2,8 +2,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import { endStreamFlag, endStreamToJson } from "@connectrpc/connect/protocol-connect";
 import { encodeUtf8 } from "../../core/utf8.ts";
 import type { CallCode, Metrics } from "../../core/metrics.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
-import type { Watcher } from "../../ledger/watcher.ts";
+import type { LedgerApi, Watching } from "../../ledger/ledger-api.ts";
 import { callCode, deadlineExceeded, toConnectError } from "../connect-error.ts";
 import type { ControlKind } from "../control-event.ts";
 import { framed, writeWatchFrames } from "../fast/plain-answers.ts";
@@ -15,7 +14,7 @@ const headers = { "content-type": "application/connect+proto" };
 
 /** Serves one watch in Connect's streaming form until either side ends it. Never rejects. */
 export async function watchOverConnect(parts: {
-  ledger: Ledger;
+  ledger: LedgerApi;
   metrics: Metrics;
   request: Request;
   plain: PlainWatch;
@@ -24,7 +23,7 @@ export async function watchOverConnect(parts: {
   const { ledger, metrics, request, plain, timeoutMs } = parts;
   const startMs = performance.now();
   metrics.watcher("connect", 1);
-  let watcher: Watcher | undefined;
+  let watcher: Watching | undefined;
   let over = false;
   const finish = (code: CallCode): void => {
     if (over) return;

@@ -10,7 +10,7 @@ import type { ConnectError } from "@connectrpc/connect";
 import type { Compression } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, parseTimeout } from "@connectrpc/connect/protocol-connect";
 import type { CallCode, Metrics, Operation } from "../../core/metrics.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { LedgerApi } from "../../ledger/ledger-api.ts";
 import type { BodyBudget } from "../incoming/body-budget.ts";
 import type { Shutdown } from "../shutdown.ts";
 import { withProof, withProofs } from "../acknowledged.ts";
@@ -28,7 +28,7 @@ import { type ReceivedBody, readUpTo } from "./received-body.ts";
 import { watchOverConnect } from "./connect-watch.ts";
 
 export interface FastFetchParts {
-  readonly ledger: Ledger;
+  readonly ledger: LedgerApi;
   readonly metrics: Metrics;
   readonly shutdown: Shutdown;
   readonly budget: BodyBudget;
@@ -116,7 +116,7 @@ export function createFastFetch(
     const plain = readAppend(body);
     if (plain === undefined) return undefined;
     const { contextId, proof } = plain;
-    const appending = ledger.append(contextId, plain, { minCopies: 0 });
+    const appending = ledger.append(contextId, plain, { minCopies: 0, timeoutMs });
     const work = proof ? withProof(ledger, contextId, appending) : appending;
     return unary("Append", request, timeoutMs, work, writeAppendAnswer);
   }
@@ -128,8 +128,8 @@ export function createFastFetch(
   ): Promise<Response> | undefined {
     const plain = readBatch(body);
     if (plain === undefined) return undefined;
-    const { contextId, entries, proof } = plain;
-    const appending = ledger.appendBatch(contextId, entries, plain);
+    const { contextId, entries, proof, minCopies } = plain;
+    const appending = ledger.appendBatch(contextId, entries, { minCopies, timeoutMs });
     const work = proof ? withProofs(ledger, contextId, appending) : appending;
     return unary("AppendBatch", request, timeoutMs, work, writeBatchAnswer);
   }

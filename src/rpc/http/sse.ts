@@ -9,8 +9,8 @@ import { parseEventId } from "../../core/cursor.ts";
 import { LedgerError } from "../../core/errors.ts";
 import type { CallCode, Metrics } from "../../core/metrics.ts";
 import { encodeUtf8 } from "../../core/utf8.ts";
-import type { Ledger, WatchRequest } from "../../ledger/ledger.ts";
-import type { Watcher, WatchSink } from "../../ledger/watcher.ts";
+import type { LedgerApi, WatchRequest, Watching } from "../../ledger/ledger-api.ts";
+import type { WatchSink } from "../../ledger/watcher.ts";
 import { callCode, toConnectError } from "../connect-error.ts";
 import { EventStream } from "./event-stream.ts";
 import { errorResponse } from "./fast-fetch.ts";
@@ -27,7 +27,7 @@ export const eventStreamHeaders = {
 const retryMs = 1000;
 
 export interface SseParts {
-  readonly ledger: Ledger;
+  readonly ledger: LedgerApi;
   readonly metrics: Metrics;
   readonly heartbeatMs: number;
 }
@@ -36,7 +36,7 @@ export interface SseParts {
 export async function watchOverSse(parts: SseParts, request: Request, escapedId: string): Promise<Response> {
   const { ledger, metrics } = parts;
   const startMs = performance.now();
-  let watcher: Watcher | undefined;
+  let watcher: Watching | undefined;
   let over = false;
   metrics.watcher("sse", 1);
   const finish = (code: CallCode): void => {
@@ -74,7 +74,7 @@ export async function watchOverSse(parts: SseParts, request: Request, escapedId:
 }
 
 /** Begins the watch; a cursor above the head is answered with a reset to the beginning, never with silence. */
-async function watchOrReset(ledger: Ledger, asked: WatchRequest, sink: WatchSink): Promise<Watcher> {
+async function watchOrReset(ledger: LedgerApi, asked: WatchRequest, sink: WatchSink): Promise<Watching> {
   try {
     return await ledger.watch(asked, sink);
   } catch (error) {

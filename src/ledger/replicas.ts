@@ -1,0 +1,413 @@
+import { assert } from "../core/assert.ts";
+import { decodeEntry } from "../core/entry-wire.ts";
+import { isTimeBased } from "../core/entry-id.ts";
+import { LedgerError, quote } from "../core/errors.ts";
+import type { Hasher } from "../core/hasher.ts";
+import { limits } from "../core/limits.ts";
+import type { Frontier } from "../core/merkle/frontier.ts";
+import type { NodeRun } from "../core/merkle/range-diff.ts";
+import type { Committer } from "./committer.ts";
+import type { ContextState } from "./context-state.ts";
+import type { ContextTable } from "./context-table.ts";
+import type { DamageList } from "./damage-list.ts";
+import { commitExtras } from "./extras-unit.ts";
+import type { Archive, Clock, ForkRecord, Head, NewRow, Replica, Store, StoredEntry } from "./ports.ts";
+import { PublishUnit } from "./publish-unit.ts";
+import { headMoved } from "./queue-refusal.ts";
+import { ExtendUnit, ReplicaUnit, truncatedHead } from "./replica-units.ts";
+import { SharedContext, type SharedContextObserver } from "./shared-context.ts";
+import { Staging, type StagedEntry } from "./staging.ts";
+import { fromStoreError } from "./store-failure.ts";
+import type { Trees } from "./trees.ts";
+import { judgeRows } from "./verification-rows.ts";
+
+/** An entry as another node sent it. */
+export interface IncomingRow {
+  readonly contentHash: Uint8Array;
+  readonly wire: Uint8Array;
+}
+
+export interface ReplicasObserver extends SharedContextObserver {
+  /** What is stored of a context is about to become something else; `before` is undefined if there was nothing. */
+  replacing(contextId: string, before: Replica | undefined): void;
+}
+
+export interface ReplicasParts {
+  readonly store: Store;
+  readonly contexts: ContextTable;
+  readonly committer: Committer;
+  readonly clock: Clock;
+  readonly hasher: Hasher;
+  readonly trees: () => Trees;
+  readonly damage: DamageList;
+  readonly visible: (state: ContextState, rows: readonly StoredEntry[]) => void;
+}
+
+/**
+ * What replication may do with the contexts of this node. It checks what it is given against its hashes, and leaves every
+ * decision to its caller, who never changes one context in two ways at the same time. Methods throw LedgerError.
+ */
+export class Replicas {
+  readonly #parts: ReplicasParts;
+  #observer: ReplicasObserver = { stored: () => {}, replacing: () => {} };
+
+  constructor(parts: ReplicasParts) {
+    this.#parts = parts;
+  }
+
+  /** Learns what is stored of shared contexts from now on. */
+  observe(observer: ReplicasObserver): void {
+    this.#observer = observer;
+  }
+
+  /** Returns a context, which stays in memory until it is given back by {@link release}. */
+  async acquire(contextId: string): Promise<ContextState> {
+    try {
+      const state = await this.#parts.contexts.load(contextId);
+      state.pins += 1;
+      return state;
+    } catch (error) {
+      throw fromStoreError(error);
+    }
+  }
+
+  release(state: ContextState): void {
+    state.pins -= 1;
+  }
+
+  /** Makes a context one that others keep too, as `replica` says; its entries are seen as far as they are committed. */
+  share(state: ContextState, replica: Replica): SharedContext {
+    state.shared ??= new SharedContext({
+      state,
+      replica,
+      observer: { stored: (changed, rows) => this.#observer.stored(changed, rows) },
+      visible: this.#parts.visible,
+    });
+    return state.shared;
+  }
+
+  /** Writes what this node has promised and accepted; it counts from when that is on disk. */
+  async save(state: ContextState, replica: Replica): Promise<void> {
+    this.#replacing(state, replica);
+    await this.#unit(state, { replicas: [replica] }, () => {
+      this.share(state, replica).replica = replica;
+    });
+  }
+
+  /**
+   * Adds rows after the newest entry and writes `replica` with them. Throws INVALID_ARGUMENT PEER_ROWS_INVALID if a row does
+   * not have its hash or its place.
+   */
+  async extend(state: ContextState, rows: readonly IncomingRow[], replica: Replica): Promise<void> {
+    const base = state.local;
+    const { entries, to, bytes } = this.#checked(state, base, rows);
+    const log = to.log;
+    const newRows: NewRow[] = entries.map((entry) => ({ ...entry, log }));
+    this.#replacing(state, replica);
+    this.share(state, replica);
+    await new Promise<void>((resolve, reject) => {
+      this.#parts.committer.enqueue(
+        new ExtendUnit(state, { base, to, rows: newRows, replica, bytes }, { resolve, reject }),
+      );
+    }).catch((error: unknown) => Promise.reject(fromStoreError(error)));
+    this.share(state, replica).replica = replica;
+  }
+
+  /** Begins to add many rows, which nobody sees before {@link StagedExtension.publish}. */
+  stage(state: ContextState): StagedExtension {
+    return new StagedExtension(this.#parts, state, {
+      check: (base, rows) => this.#checked(state, base, rows),
+      share: (replica) => {
+        this.#replacing(state, replica);
+        return this.share(state, replica);
+      },
+    });
+  }
+
+  /**
+   * Takes the entries after `after` out of the context, into its archive, and writes `replica` and `fork` with that. Nothing
+   * of the context may be queued.
+   */
+  async truncate(
+    state: ContextState,
+    after: number,
+    { replica, fork }: { replica: Replica; fork: ForkRecord | undefined },
+  ): Promise<void> {
+    const from = state.local;
+    assert(from !== undefined && after < from.latest, "there is something to take out");
+    const last = after === 0 ? undefined : await this.#entry(state, after);
+    const to =
+      last === undefined ? undefined : truncatedHead(from, after, await this.#clockAt(state, last, from));
+    const { store, clock, damage } = this.#parts;
+    const truncation = {
+      ...{ contextId: state.id, from, to, archive: store.newLog() },
+      ...{ accepted: replica.accepted, archivedAtNs: clock.nowNs() },
+    };
+    this.#replacing(state, replica);
+    const extras = {
+      truncations: [truncation],
+      replicas: [replica],
+      forks: fork === undefined ? [] : [fork],
+    };
+    await this.#unit(state, extras, () => {
+      state.local = to;
+      state.planned = to;
+      this.#parts.trees().forget(from.log);
+      const shared = this.share(state, replica);
+      shared.replica = replica;
+      shared.cut(after);
+    });
+    await damage.forget(from.log);
+  }
+
+  /** Deletes this node's copy of a context; archives stay. Nothing of the context may be queued. */
+  async drop(state: ContextState): Promise<void> {
+    const from = state.local;
+    this.#replacing(state, undefined);
+    await this.#unit(state, { drops: [{ contextId: state.id, from }] }, () => {
+      state.local = undefined;
+      state.planned = undefined;
+      state.head = undefined;
+      state.tree = undefined;
+      state.shared = undefined;
+    });
+    if (from === undefined) return;
+    this.#parts.trees().forget(from.log);
+    void this.#discard(from.log);
+  }
+
+  /** Reads entries of this node's copy, seen or not: at least one if there is one. */
+  async rows(
+    state: ContextState,
+    range: { after: number; through: number; bytesMax: number },
+  ): Promise<StoredEntry[]> {
+    const log = state.local?.log;
+    if (log === undefined) return [];
+    return await this.#read(log, range);
+  }
+
+  /** Reads entries of an archive. */
+  async archived(archive: Archive, after: number, bytesMax: number): Promise<StoredEntry[]> {
+    return await this.#read(archive.log, { after, through: archive.last, bytesMax });
+  }
+
+  /** Returns the edge of the tree over the first `size` entries of this node's copy. Throws DATA_LOSS. */
+  async frontier(state: ContextState, size: number): Promise<Frontier> {
+    return await this.#parts.trees().frontier({ log: state.local?.log ?? 0, size });
+  }
+
+  /** Returns the packed hashes of complete nodes of the tree over the first `size` entries. */
+  async nodes(state: ContextState, size: number, runs: readonly NodeRun[]): Promise<Uint8Array> {
+    return await this.#parts.trees().runs({ log: state.local?.log ?? 0, size }, runs);
+  }
+
+  /** Returns the sequences of entries in a page that do not have their hash. */
+  damagedIn(contextId: string, rows: readonly StoredEntry[]): number[] {
+    return judgeRows(contextId, rows, this.#parts.hasher)
+      .filter(({ problem }) => problem !== undefined)
+      .map(({ sequence }) => sequence);
+  }
+
+  async replica(contextId: string): Promise<Replica | undefined> {
+    return await this.#asked(() => this.#parts.store.replica(contextId));
+  }
+
+  async replicas(startAfter: string, limit: number): Promise<readonly Replica[]> {
+    return await this.#asked(() => this.#parts.store.replicas(startAfter, limit));
+  }
+
+  async archives(contextId: string | undefined): Promise<readonly Archive[]> {
+    return await this.#asked(() => this.#parts.store.archives(contextId, limits.archivesListedMax));
+  }
+
+  async forks(contextId: string | undefined, limit: number): Promise<readonly ForkRecord[]> {
+    return await this.#asked(() => this.#parts.store.forks(contextId, limit));
+  }
+
+  async recordForks(forks: readonly ForkRecord[]): Promise<void> {
+    await commitExtras(this.#parts.committer, { forks });
+  }
+
+  /** Deletes archives of which everything is in the history again. */
+  async settleArchives(archives: readonly Archive[]): Promise<void> {
+    await commitExtras(this.#parts.committer, { settled: archives.map(({ log }) => log) });
+    for (const { log } of archives) void this.#discard(log);
+  }
+
+  /** What is written with a digest of its own is no news. */
+  #replacing(state: ContextState, replica: Replica | undefined): void {
+    if (replica?.digestItem === undefined) this.#observer.replacing(state.id, state.shared?.replica);
+  }
+
+  /** Writes a unit that holds the context's place in the queue. */
+  async #unit(
+    state: ContextState,
+    extras: ConstructorParameters<typeof ReplicaUnit>[1],
+    onDisk: () => void,
+  ): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#parts.committer.enqueue(new ReplicaUnit(state, extras, onDisk, { resolve, reject }));
+      });
+    } catch (error) {
+      this.#parts.committer.doubt(state);
+      throw fromStoreError(error);
+    }
+  }
+
+  /** Checks rows, and returns them with the head that they lead to. */
+  #checked(
+    state: ContextState,
+    base: Head | undefined,
+    rows: readonly IncomingRow[],
+  ): { entries: Omit<NewRow, "log">[]; to: Head; bytes: number } {
+    const { hasher, clock, store } = this.#parts;
+    const first = (base?.latest ?? 0) + 1;
+    const stored = rows.map((row, index) => ({ ...row, sequence: first + index }));
+    let { lamport, appendedAtNs, bytes } = base ?? { lamport: 0n, appendedAtNs: 0n, bytes: 0 };
+    let wireBytes = 0;
+    const verdicts = judgeRows(state.id, stored, hasher);
+    const entries = stored.map((row, index): Omit<NewRow, "log"> => {
+      const verdict = verdicts[index];
+      const content = verdict?.content;
+      if (verdict === undefined || verdict.problem !== undefined || content === undefined)
+        throw invalidRow(state.id, row.sequence, verdict?.problem ?? "it cannot be read");
+      if (content.lamport > lamport) lamport = content.lamport;
+      if (content.appendedAtNs > appendedAtNs) appendedAtNs = content.appendedAtNs;
+      bytes += content.bytes;
+      wireBytes += row.wire.length;
+      const { id } = decodeEntry(row.wire);
+      const findableId = isTimeBased(id, content.appendedAtNs) ? undefined : id;
+      return { ...row, key: content.key, findableId };
+    });
+    const to = {
+      ...{ log: base?.log ?? store.newLog(), latest: first + rows.length - 1 },
+      ...{ lamport, appendedAtNs, bytes, createdAtNs: base?.createdAtNs ?? clock.nowNs() },
+    };
+    return { entries, to, bytes: wireBytes };
+  }
+
+  async #entry(state: ContextState, sequence: number): Promise<StoredEntry> {
+    const [entry] = await this.rows(state, { after: sequence - 1, through: sequence, bytesMax: 1 });
+    if (entry === undefined) throw headMoved(state.id);
+    return entry;
+  }
+
+  /** The clocks of a shorter history: the Lamport clock may only be kept, since nobody remembers what it was there. */
+  async #clockAt(
+    state: ContextState,
+    last: StoredEntry,
+    from: Head,
+  ): Promise<Pick<Head, "lamport" | "appendedAtNs">> {
+    const [verdict] = judgeRows(state.id, [last], this.#parts.hasher);
+    return { lamport: from.lamport, appendedAtNs: verdict?.content?.appendedAtNs ?? from.appendedAtNs };
+  }
+
+  async #read(
+    log: number,
+    { after, through, bytesMax }: { after: number; through: number; bytesMax: number },
+  ): Promise<StoredEntry[]> {
+    const range = { log, after, through, bytesMax, entriesMax: limits.replicaPageEntries };
+    return await this.#asked(() => this.#parts.store.read(range));
+  }
+
+  async #discard(log: number): Promise<void> {
+    const { store, clock } = this.#parts;
+    try {
+      while (await store.discard(log, 0)) await clock.yield();
+    } catch {
+      // The next start finds what is left.
+    }
+  }
+
+  async #asked<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await ask();
+    } catch (error) {
+      throw fromStoreError(error);
+    }
+  }
+}
+
+interface ExtensionUses {
+  readonly check: (
+    base: Head | undefined,
+    rows: readonly IncomingRow[],
+  ) => { entries: Omit<NewRow, "log">[]; to: Head };
+  readonly share: (replica: Replica) => SharedContext;
+}
+
+/** Rows on their way into a context, in any number; seen together or not at all. */
+export class StagedExtension {
+  readonly #parts: ReplicasParts;
+  readonly #state: ContextState;
+  readonly #base: Head | undefined;
+  readonly #uses: ExtensionUses;
+  readonly #staging: Staging;
+  #to: Head | undefined;
+  #frontier: Frontier | undefined;
+
+  constructor(parts: ReplicasParts, state: ContextState, uses: ExtensionUses) {
+    this.#parts = parts;
+    this.#state = state;
+    this.#base = state.local;
+    this.#to = state.local;
+    this.#uses = uses;
+    this.#staging = new Staging(parts, state.local?.log);
+  }
+
+  /** Adds the next rows. Throws like {@link Replicas.extend}. */
+  async add(rows: readonly IncomingRow[]): Promise<void> {
+    this.#frontier ??= await this.#parts
+      .trees()
+      .frontier({ log: this.#base?.log ?? 0, size: this.#base?.latest ?? 0 });
+    const { entries, to } = this.#uses.check(this.#to, rows);
+    this.#to = { ...to, log: this.#staging.log };
+    const leaves = new Uint8Array(32 * rows.length);
+    for (const [index, { contentHash }] of rows.entries()) leaves.set(contentHash, 32 * index);
+    this.#frontier = this.#parts.hasher.extend(this.#frontier, leaves, "rfc6962");
+    await this.#staging.add(entries.map(toStaged));
+  }
+
+  /** The edge of the tree with everything added, once something was. */
+  get frontier(): Frontier | undefined {
+    return this.#frontier;
+  }
+
+  /** Makes everything added the context's, with `replica`, if the context is as it was when this began. */
+  async publish(replica: Replica): Promise<void> {
+    const to = this.#to;
+    if (to === undefined || to.latest === (this.#base?.latest ?? 0)) return;
+    const shared = this.#uses.share(replica);
+    try {
+      await this.#staging.flush();
+      await new Promise<void>((resolve, reject) => {
+        const refuse = (): LedgerError => headMoved(this.#state.id);
+        this.#parts.committer.enqueue(
+          new PublishUnit({ state: this.#state, base: this.#base, to, replica, refuse, resolve, reject }),
+        );
+      });
+    } catch (error) {
+      throw fromStoreError(error);
+    }
+    this.#staging.published(undefined);
+    shared.replica = replica;
+  }
+
+  /** Forgets what was added, unless it was published. */
+  discard(): void {
+    this.#staging.discardUnlessPublished();
+  }
+}
+
+function toStaged({ sequence, key, contentHash, wire, findableId }: Omit<NewRow, "log">): StagedEntry {
+  return { sequence, id: findableId, key, contentHash, wire };
+}
+
+function invalidRow(contextId: string, sequence: number, problem: string): LedgerError {
+  const text = `entry ${sequence} of context ${quote(contextId)}, as another node sent it, is refused: ${problem}`;
+  return new LedgerError("INVALID_ARGUMENT", text, {
+    ...{ reason: "PEER_ROWS_INVALID", field: "rows", sequence, value: sequence },
+    remedy: "verify the context on the node that sent it",
+  });
+}

@@ -1,0 +1,190 @@
+import { compareEpochs, type Epoch, sameEpoch } from "../../core/epoch.ts";
+import { LedgerError, quote } from "../../core/errors.ts";
+import { hashBytes } from "../../core/hasher.ts";
+import { limits } from "../../core/limits.ts";
+import { frontierRoot } from "../../core/merkle/frontier.ts";
+import { rangeDiff } from "../../core/merkle/range-diff.ts";
+import { sameBytes } from "../../core/snapshot/same-bytes.ts";
+import type { ContextState } from "../../ledger/context-state.ts";
+import type { ForkRecord, Replica } from "../../ledger/ports.ts";
+import type { Position } from "../../sync/peer-messages.ts";
+import type { ReplicationParts } from "./parts.ts";
+import type { Turns } from "./turns.ts";
+
+export interface AdoptionParts {
+  readonly contextId: string;
+  /** Whose history it is. */
+  readonly from: string;
+  readonly target: Position;
+  readonly epoch: Epoch;
+  /** Returns what is to be written once the history is here. */
+  readonly replica: (latest: number) => Replica;
+  /** What the node has promised now, and the history it has accepted. */
+  readonly current: () => Replica | undefined;
+  readonly position: () => Promise<Position>;
+  /** Entries of this node have lost their place. */
+  readonly archived: () => void;
+}
+
+/**
+ * Takes the history of another node: finds where it parts from this node's, archives what is beyond, and pulls the rest,
+ * which counts when all of it is here and has the root that was promised. Cost: O(log n) hashes and what is missing.
+ * Holds a turn only while something is written. Throws LedgerError, with the history of this node as it was or shorter.
+ */
+export async function adopt(
+  parts: ReplicationParts,
+  turns: Turns,
+  state: ContextState,
+  adoption: AdoptionParts,
+): Promise<void> {
+  const { target, epoch } = adoption;
+  const own = await adoption.position();
+  // Within one epoch there is one writer: what is here is the beginning of its history, or goes beyond what it told.
+  const accepted = adoption.current()?.accepted;
+  const isContinued = accepted !== undefined && sameEpoch(accepted, epoch);
+  if (isContinued && own.latest >= target.latest) return;
+  const common = isContinued ? own.latest : await commonPrefix(parts, state, adoption, own);
+  if (own.latest > common) {
+    await turns.run(async () => {
+      checkPromise(adoption);
+      await state.shared?.idle();
+      await cut(parts, state, adoption, common);
+    });
+    adoption.archived();
+  }
+  if (target.latest === common) {
+    await turns.run(async () => {
+      checkPromise(adoption);
+      await parts.replicas.save(state, adoption.replica(target.latest));
+    });
+    return;
+  }
+  const staged = parts.replicas.stage(state);
+  try {
+    let after = common;
+    while (after < target.latest) {
+      const { rows } = await parts.peers.call(
+        adoption.from,
+        "rows",
+        {
+          contextId: adoption.contextId,
+          after,
+          through: target.latest,
+          bytesMax: limits.replicaPageBytes,
+        },
+        { timeoutMs: parts.timing?.replicateMs ?? rowsMs },
+      );
+      if (rows.length === 0 || rows.length > target.latest - after) throw outOfReach(adoption, after);
+      checkPromise(adoption);
+      await staged.add(rows);
+      after += rows.length;
+      await parts.clock.yield();
+    }
+    const { frontier } = staged;
+    if (frontier === undefined || !sameBytes(frontierRoot(frontier, "rfc6962", parts.hasher), target.root))
+      throw wrongRoot(adoption);
+    await turns.run(async () => {
+      checkPromise(adoption);
+      await staged.publish(adoption.replica(target.latest));
+    });
+  } finally {
+    staged.discard();
+  }
+}
+
+const rowsMs = 10_000;
+
+/** Returns how many entries both histories begin with. */
+async function commonPrefix(
+  parts: ReplicationParts,
+  state: ContextState,
+  { contextId, from, target }: AdoptionParts,
+  own: Position,
+): Promise<number> {
+  if (own.latest === 0 || target.latest === 0) return 0;
+  if (own.latest === target.latest && sameBytes(own.root, target.root)) return own.latest;
+  const { hasher, replicas, peers } = parts;
+  const diff = rangeDiff({ ownSize: own.latest, otherSize: target.latest }, hasher);
+  let step = diff.next();
+  while (step.done !== true) {
+    const runs = step.value;
+    const [mine, theirs] = await Promise.all([
+      replicas.nodes(state, own.latest, runs),
+      peers.call(from, "nodes", { contextId, size: target.latest, runs }, { timeoutMs: rowsMs }),
+    ]);
+    step = diff.next({ own: mine, other: theirs.hashes });
+  }
+  const result = step.value;
+  if (result.kind === "contradiction") throw contradiction(contextId, from, result.detail);
+  const shorter = Math.min(own.latest, target.latest);
+  return result.differing[0]?.from ?? shorter;
+}
+
+/** Archives what this node has beyond `common`. */
+async function cut(
+  parts: ReplicationParts,
+  state: ContextState,
+  { contextId, epoch, current }: AdoptionParts,
+  common: number,
+): Promise<void> {
+  const replica = current();
+  const latest = state.local?.latest ?? 0;
+  if (replica === undefined || latest <= common) return;
+  const wasCommitted = replica.committed > common;
+  const shorter = { ...replica, committed: Math.min(replica.committed, common), digestItem: undefined };
+  const fork = wasCommitted
+    ? await forkRecord(parts, state, { contextId, common, winner: epoch }, replica)
+    : undefined;
+  parts.log.debug("entries lost their place to another history", { context: contextId, after: common });
+  if (fork !== undefined)
+    parts.log.warn("a fork was settled: acknowledged entries lost their place and follow as new ones", {
+      entries: latest - common,
+    });
+  await parts.replicas.truncate(state, common, { replica: shorter, fork });
+}
+
+async function forkRecord(
+  { replicas, clock }: ReplicationParts,
+  state: ContextState,
+  { contextId, common, winner }: { contextId: string; common: number; winner: Epoch },
+  { accepted }: Replica,
+): Promise<ForkRecord> {
+  const rows = await replicas.rows(state, {
+    ...{ after: common, through: common + limits.forkHashesMax },
+    bytesMax: Number.MAX_SAFE_INTEGER,
+  });
+  const hashes = new Uint8Array(hashBytes * rows.length);
+  for (const [index, { contentHash }] of rows.entries()) hashes.set(contentHash, hashBytes * index);
+  const count = (state.local?.latest ?? common) - common;
+  return { contextId, after: common, count, hashes, winner, loser: accepted, foundAtNs: clock.nowNs() };
+}
+
+/** Throws UNAVAILABLE if a later writer was promised in the meantime. */
+function checkPromise({ contextId, epoch, current }: AdoptionParts): void {
+  const promised = current()?.promised;
+  if (promised === undefined || compareEpochs(promised, epoch) <= 0) return;
+  throw new LedgerError("UNAVAILABLE", `another node has taken over context ${quote(contextId)}`, {
+    ...{ reason: "DEPOSED", remedy: "try again", retryAfterMs: 100 },
+  });
+}
+
+function outOfReach({ contextId, from }: AdoptionParts, after: number): LedgerError {
+  const text = `node ${from} does not have the entries after ${after} of context ${quote(contextId)} any more`;
+  return new LedgerError("UNAVAILABLE", text, { reason: "PEER_HISTORY_MOVED", remedy: "try again" });
+}
+
+function wrongRoot({ contextId, from, target }: AdoptionParts): LedgerError {
+  const text = `the ${target.latest} entries of context ${quote(contextId)} on node ${from} do not have the root it told`;
+  return new LedgerError("DATA_LOSS", text, {
+    reason: "PEER_ROOT_DIFFERS",
+    remedy: "verify the context there",
+  });
+}
+
+function contradiction(contextId: string, from: string, detail: string): LedgerError {
+  const text = `the trees of context ${quote(contextId)} here and on node ${from} cannot be compared: ${detail}`;
+  return new LedgerError("DATA_LOSS", text, {
+    reason: "PEER_TREE_DAMAGED",
+    remedy: "verify the context on both",
+  });
+}

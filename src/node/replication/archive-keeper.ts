@@ -1,0 +1,137 @@
+import { asError } from "../../core/as-error.ts";
+import { decodeEntry } from "../../core/entry-wire.ts";
+import { limits } from "../../core/limits.ts";
+import type { Archive, StoredEntry } from "../../ledger/ports.ts";
+import type { OfferRequest } from "../../sync/peer-messages.ts";
+import { homeOf } from "../../sync/view.ts";
+import type { ContextReplica } from "./context-replica.ts";
+import { type ReplicationParts, replicationTiming } from "./parts.ts";
+import { Turns } from "./turns.ts";
+
+export interface ArchiveKeeperParts extends ReplicationParts {
+  readonly open: (contextId: string) => Promise<ContextReplica>;
+  readonly lead: (contextId: string) => Promise<void>;
+  /** Appends entries that lost their place, those that are there excepted. */
+  readonly appendMoved: (contextId: string, lost: readonly StoredEntry[]) => Promise<void>;
+}
+
+const retryMsMax = 30_000;
+
+/**
+ * Offers what lost its place here to the home of its context, again and again, until all of it is in the committed history
+ * there; and is, where this node is the home, whom others offer theirs.
+ */
+export class ArchiveKeeper {
+  readonly #parts: ArchiveKeeperParts;
+  readonly #merging = new Turns();
+  #cancel: (() => void) | undefined;
+  #isRunning = false;
+  #isAwake = false;
+  #isStopped = false;
+  #waitMs = 0;
+
+  constructor(parts: ArchiveKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** There may be something to offer. */
+  wake(): void {
+    if (this.#isStopped) return;
+    this.#isAwake = true;
+    this.#waitMs = 0;
+    this.#cancel?.();
+    this.#cancel = undefined;
+    if (!this.#isRunning) void this.#run();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+  }
+
+  /** Takes what another holder, or this one, has archived; returns if all of it is in the committed history. */
+  async offered({ contextId, forkedAfter, rows }: OfferRequest): Promise<boolean> {
+    await this.#parts.lead(contextId);
+    return await this.#merging.run(async () => {
+      const { state } = await this.#parts.open(contextId);
+      const ids = new Map(rows.map((row) => [decodeEntry(row.wire).id, row]));
+      let after = Math.min(forkedAfter, state.local?.latest ?? 0);
+      const through = state.local?.latest ?? 0;
+      while (after < through && ids.size > 0) {
+        const page = await this.#parts.replicas.rows(state, {
+          after,
+          through,
+          bytesMax: limits.replicaPageBytes,
+        });
+        if (page.length === 0) return false;
+        for (const { wire } of page) ids.delete(decodeEntry(wire).id);
+        after += page.length;
+        await this.#parts.clock.yield();
+      }
+      if (ids.size > 0) await this.#parts.appendMoved(contextId, [...ids.values()]);
+      return (state.head?.latest ?? 0) >= through;
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    let isDone = false;
+    while (this.#isAwake && !this.#isStopped) {
+      this.#isAwake = false;
+      isDone = await this.#offerAll();
+    }
+    this.#isRunning = false;
+    if (isDone || this.#isStopped) return;
+    const { retryMsMin } = this.#parts.timing ?? replicationTiming;
+    this.#waitMs = Math.min(retryMsMax, Math.max(retryMsMin, this.#waitMs * 2));
+    this.#cancel = this.#parts.clock.after(this.#waitMs * (0.5 + this.#parts.random()), () => {
+      this.#cancel = undefined;
+      this.#isAwake = true;
+      if (!this.#isRunning) void this.#run();
+    });
+  }
+
+  /** Returns true if nothing is left to offer. */
+  async #offerAll(): Promise<boolean> {
+    try {
+      const archives = await this.#parts.replicas.archives(undefined);
+      const settled: Archive[] = [];
+      for (const archive of archives) if (await this.#offer(archive)) settled.push(archive);
+      if (settled.length > 0) await this.#parts.replicas.settleArchives(settled);
+      return settled.length === archives.length && archives.length < limits.archivesListedMax;
+    } catch (error) {
+      this.#parts.log.debug("archives were not offered", { error: asError(error).message });
+      return false;
+    }
+  }
+
+  async #offer(archive: Archive): Promise<boolean> {
+    const { contextId, accepted: epoch, first, last } = archive;
+    const { replicas, view, peers } = this.#parts;
+    try {
+      const { terms } = await this.#parts.open(contextId);
+      const home = terms && homeOf(terms.holders, view);
+      if (home === undefined) return false;
+      for (let after = first - 1; after < last;) {
+        const rows = await replicas.archived(archive, after, limits.offerBytesMax);
+        if (rows.length === 0) return false;
+        const offer = { contextId, forkedAfter: first - 1, epoch, rows };
+        const settled =
+          home === view.selfId
+            ? await this.offered(offer)
+            : (await peers.call(home, "offer", offer, { timeoutMs: offerMs })).settled;
+        if (!settled) return false;
+        after += rows.length;
+      }
+      return true;
+    } catch (error) {
+      this.#parts.log.debug("an archive was not taken", {
+        context: contextId,
+        error: asError(error).message,
+      });
+      return false;
+    }
+  }
+}
+
+const offerMs = 30_000;
