@@ -161,6 +161,8 @@ export const limits = {
   gossipUserStreamBytesMax: 1 * MiB,
   /** Streams that others have open to a node. */
   gossipStreamsMax: 128,
+  /** Connections to the port of gossip that have not said yet what they are. */
+  gossipSilentMax: 256,
   /** What has come in on all open streams together. */
   gossipStreamsBytesMax: 128 * MiB,
   /** Packets that the system has not taken yet. */

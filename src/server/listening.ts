@@ -1,6 +1,6 @@
 import type { Log } from "../core/log.ts";
 import type { ServerConfig } from "../config.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { LedgerApi } from "../ledger/ledger-api.ts";
 import type { Cluster } from "../rpc/cluster.ts";
 import { startGrpcListener } from "../rpc/grpc/listener.ts";
 import { startHttpListener } from "../rpc/http/listener.ts";
@@ -25,7 +25,7 @@ export interface Listening {
 export function listenerParts(parts: {
   readonly config: ServerConfig;
   readonly log: Log;
-  readonly ledger: Ledger;
+  readonly ledger: LedgerApi;
   readonly cluster: Cluster;
   readonly replication: ReplicationView;
   readonly discovery: RouterParts["discovery"];

@@ -11,7 +11,7 @@ import type { NodeIdentity } from "./node-signer.ts";
 
 export interface MembershipOptions extends Pick<
   GossipClusterOptions,
-  "ledger" | "clock" | "log" | "onChange" | "onMisfit"
+  "ledger" | "clock" | "log" | "onChange" | "onMisfit" | "onPeerConnection" | "onKeysChanged"
 > {
   readonly config: ServerConfig;
   readonly version: string;
@@ -25,6 +25,8 @@ export interface MembershipOptions extends Pick<
 
 export interface Membership {
   readonly cluster: Cluster;
+  /** What others need to speak with the nodes found; undefined if this node does not gossip. */
+  readonly gossip: { readonly cluster: GossipCluster; readonly keys: KeyHolder } | undefined;
   /** Begins to gossip; undefined if this node does not. `isStopping` tells, when it ends, if the whole server does. */
   readonly start: ((isStopping: () => boolean) => Promise<RunningChild>) | undefined;
 }
@@ -44,21 +46,22 @@ export function createMembership(options: MembershipOptions): Membership {
     };
     const sinceMs = Number(clock.nowNs() / 1_000_000n);
     const cluster = aloneCluster({ self: describe, sinceMs, hasOthers });
-    return { cluster, start: undefined };
+    return { cluster, gossip: undefined, start: undefined };
   }
-  const { ledger, log, onChange, onMisfit } = options;
+  const { ledger, log, onChange, onMisfit, onPeerConnection, onKeysChanged } = options;
+  const keys = openKeys(config.gossipKeyFile);
   const { replicas, writeCopies } = config;
   const cluster = new GossipCluster({
     gossip: config.gossip,
     advertise: config.gossipAdvertise,
     label: config.gossipLabel,
     profile: config.gossipTiming,
-    keys: openKeys(config.gossipKeyFile),
+    keys,
     seeds: config.join,
     settings: { replicas, writeCopies },
-    ...{ ledger, self, clock, log, onChange, onMisfit },
+    ...{ ledger, self, clock, log, onChange, onMisfit, onPeerConnection, onKeysChanged },
   });
-  return { cluster, start: (isStopping) => cluster.start(isStopping) };
+  return { cluster, gossip: { cluster, keys }, start: (isStopping) => cluster.start(isStopping) };
 }
 
 function tagsOf({ config, version, identity, ports, canWrite }: MembershipOptions, host: string): MemberTags {

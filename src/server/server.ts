@@ -22,6 +22,8 @@ import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
 import { aloneReplication } from "./alone-replication.ts";
+import { ClusterNode } from "./cluster/cluster-node.ts";
+import { ClusterReplication } from "./cluster/cluster-replication.ts";
 import { damageReports } from "./damage-reports.ts";
 import { settingsDiffer } from "./settings-differ.ts";
 import { listenerParts } from "./listening.ts";
@@ -72,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     trouble: () => ledger.appendTrouble,
     damaged: () => ledger.scrubbed.damaged,
   });
+  const canWrite = (): boolean => ability.isAble;
   const membership = createMembership({
     ...{ config, clock, log },
     version: options.build.version,
@@ -80,9 +83,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ports: () => ({ grpc: listening.grpc.port, http: listening.http.port }),
     onChange: () => readiness.changed(),
     onMisfit: (outcome) => misfit.resolve(settingsDiffer(outcome)),
-    canWrite: () => ability.isAble,
+    onPeerConnection: (socket, first, from) => node?.accept(socket, first, from),
+    onKeysChanged: () => node?.keysChanged(),
+    canWrite,
   });
-  const { cluster } = membership;
+  const { cluster, gossip } = membership;
   const metrics: PrometheusMetrics = new PrometheusMetrics({
     clock,
     build: options.build,
@@ -113,6 +118,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signer,
     scrubRate: config.scrubRate,
   });
+  const node =
+    gossip === undefined
+      ? undefined
+      : new ClusterNode({
+          ...{ ledger, clock, hasher, log, canWrite, cluster: gossip.cluster, keys: gossip.keys },
+          rules: { replicas: config.replicas, writeCopies: config.writeCopies },
+          gossipLabel: config.gossipLabel,
+          nodeId: () => signer.identity.nodeId,
+        });
   const readiness: TreeReadiness = new TreeReadiness(
     () => tree.state(),
     () => ledger.appendTrouble,
@@ -124,11 +138,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const shutdown = { draining: draining.signal, over: over.signal };
   const watchersOf = (contextId: string): number => ledger.watchersOf(contextId);
   const surface = {
-    replication: aloneReplication(ledger, cluster),
+    replication:
+      node === undefined ? aloneReplication(ledger, cluster) : new ClusterReplication(node, ledger, cluster),
     discovery: { groups: new LocalGroups({ cluster, clock, watchersOf }), clock, random: systemRandom },
   };
-  const listening = listenerParts({ config, log, ledger, cluster, metrics, readiness, shutdown, ...surface });
-  const parts = { config, log, store, ledger, signer, clock, listening, membership };
+  const served = { ledger: node?.ledger ?? ledger, cluster, metrics, readiness, shutdown };
+  const listening = listenerParts({ config, log, ...served, ...surface });
+  const parts = { config, log, store, ledger, signer, clock, listening, membership, node };
   const root = supervisedParts({ ...parts, openStore: options.openStore, draining: draining.signal });
   const tree = new SupervisionTree(root, {
     clock,
@@ -154,6 +170,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         readiness.drain();
         draining.abort(shuttingDown());
         ledger.endWatches(goingAway());
+        node?.ledger.endWatches(goingAway());
         const cut = clock.after(config.drainMs, () => over.abort(shuttingDown()));
         // Together, so that they share the grace; the tree stops its parts one after the other.
         const ended = Promise.all([

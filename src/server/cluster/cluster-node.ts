@@ -34,7 +34,7 @@ export interface ClusterNodeParts {
 }
 
 /** What runs while the part does. */
-interface Running {
+export interface Running {
   readonly view: GossipView;
   readonly network: PeerNetwork;
   readonly replication: Replication;
@@ -66,21 +66,9 @@ export class ClusterNode {
     parts.cluster.onExchanged(() => this.#running?.view.changed());
   }
 
-  /** Replication, while it runs. */
-  get replication(): Replication | undefined {
-    return this.#running?.replication;
-  }
-
-  get network(): PeerNetwork | undefined {
-    return this.#running?.network;
-  }
-
-  get view(): ClusterView | undefined {
-    return this.#running?.view;
-  }
-
-  get peers(): Peers {
-    return this.#current.network;
+  /** What runs now. Throws UNAVAILABLE while nothing does. */
+  get running(): Running & { readonly rules: CopyRules } {
+    return { ...this.#current, rules: this.#parts.rules };
   }
 
   async start(): Promise<RunningChild> {
@@ -113,7 +101,7 @@ export class ClusterNode {
         this.#running = undefined;
         network.setHandlers(undefined);
         replication.stop();
-        await network.stop();
+        network.stop();
         this.ledger.endWatches(restarting());
       },
     };
@@ -174,7 +162,8 @@ export class ClusterNode {
       }
     };
     return {
-      call: async (from, kind, request, signal) => (await answer(from, kind, request as never, signal)) as never,
+      call: async (from, kind, request, signal) =>
+        (await answer(from, kind, request as never, signal)) as never,
       open: (from, _kind, body, signal) => this.ledger.handleOpen(from, body, signal),
     };
   }

@@ -148,7 +148,8 @@ describe("Handshake", () => {
         ? [steps.dialer.session.version, steps.acceptor.session.version]
         : problems(steps);
     const refused = ["versions PEER_VERSIONS_DIFFER", "versions PEER_VERSIONS_DIFFER"];
-    expect(outcome).toEqual(version === undefined ? refused : [version, version]);
+    const expected: unknown = version === undefined ? refused : [version, version];
+    expect(outcome).toEqual(expected as typeof outcome);
   });
 
   test("tells both sides the versions of the other when there is no common one", () => {
