@@ -230,6 +230,7 @@ export const limits = {
   /** Forks of one page, and the content hashes of one of them and of a page. */
   listForksMax: 1000,
   listForksDefault: 100,
+  forkHashesSentMax: 4096,
   forkPageBytesMax: 2 * MiB,
   /** Forks that can be listed, page by page. */
   forksListedMax: 1_000_000,

@@ -60,16 +60,16 @@ export function contextSummaryMessage(
 }
 
 export function forkMessage(fork: ForkStatus, withHashes: boolean): MessageInitShape<typeof ForkSchema> {
-  const { contextId, after, hashes, winner, loser, foundAtNs, isPending } = fork;
+  const { contextId, after, count, hashes, winner, loser, foundAtNs, isPending } = fork;
   return {
     contextId,
     afterSequence: BigInt(after),
-    entries: BigInt(hashes.length / hashBytes),
+    entries: BigInt(count),
     winner: epochMessage(winner),
     loser: epochMessage(loser),
     foundAtNs,
     pending: isPending,
-    contentHashes: withHashes ? hashes.subarray(0, limits.forkHashesMax * hashBytes) : nothing,
+    contentHashes: withHashes ? hashes.subarray(0, limits.forkHashesSentMax * hashBytes) : nothing,
   };
 }
 

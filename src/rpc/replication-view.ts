@@ -64,7 +64,9 @@ export interface ForkStatus {
   readonly contextId: string;
   /** Entries up to this one are in both histories. */
   readonly after: number;
-  /** Content hashes, packed, of the entries that lost their place. */
+  /** How many entries lost their place. */
+  readonly count: number;
+  /** Content hashes, packed, of the first of them. */
   readonly hashes: Uint8Array;
   readonly winner: Epoch;
   readonly loser: Epoch;

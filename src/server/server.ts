@@ -32,6 +32,7 @@ import { createMembership } from "./membership.ts";
 import { NodeSigner } from "./node-signer.ts";
 import { supervisedParts } from "./supervised-parts.ts";
 import { TreeReadiness } from "./tree-readiness.ts";
+import { WriteAbility } from "./write-ability.ts";
 
 export interface ServerOptions {
   readonly config: ServerConfig;
@@ -69,7 +70,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const store = new ReplaceableStore();
   const readProcess = watchProcess(options.process);
   const misfit = Promise.withResolvers<ConfigError>();
-  const canWrite = (): boolean => ledger.appendTrouble === undefined && ledger.scrubbed.damaged === 0;
+  const ability = new WriteAbility({
+    trouble: () => ledger.appendTrouble,
+    damaged: () => ledger.scrubbed.damaged,
+  });
+  const canWrite = (): boolean => ability.isAble;
   const membership = createMembership({
     ...{ config, clock, log },
     version: options.build.version,
@@ -104,7 +109,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     zstd: createZstd(),
     inflate,
     observer: {
-      commit: (commit) => metrics.commit(commit),
+      commit(commit) {
+        ability.committed();
+        metrics.commit(commit);
+      },
       ...damageReports(log, () => readiness.changed()),
     },
     signer,

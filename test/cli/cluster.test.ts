@@ -114,7 +114,7 @@ describe("status", () => {
 
 test("forks prints a line for each, of one context or of all", async () => {
   const fork = (contextId: string, isPending: boolean): ForkStatus => ({
-    ...{ contextId, after: 7, hashes: new Uint8Array(64), foundAtNs: 1n, isPending },
+    ...{ contextId, after: 7, count: 2, hashes: new Uint8Array(64), foundAtNs: 1n, isPending },
     ...{ winner: { counter: 3, nodeId: "bb" }, loser: { counter: 2, nodeId: "aa" } },
   });
   forks = [fork("x", true), fork("y", false)];

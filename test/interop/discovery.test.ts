@@ -141,3 +141,18 @@ test("a member that goes without a word is gone", async () => {
   abort.abort();
   await until("it is gone", async () => (await names()) === 0);
 });
+
+test("Members tells how many watch the context", async () => {
+  const abort = new AbortController();
+  const url = `http://127.0.0.1:${server.httpPort}/v1/contexts/watched/watch`;
+  const watches = await Promise.all([1, 2].map(() => fetch(url, { signal: abort.signal })));
+  expect(watches.map(({ status }) => status)).toEqual([200, 200]);
+  const watchers = async (contextId: string): Promise<unknown> =>
+    (await post(`${discovery}/Members`, { contextId }))["watchers"];
+  await until("both are counted", async () =>
+    Bun.deepEquals(await watchers("watched"), [{ nodeId, name: "a", watchers: 2 }]),
+  );
+  expect(await watchers("other")).toBeUndefined();
+  abort.abort();
+  await until("they are gone", async () => (await watchers("watched")) === undefined);
+});

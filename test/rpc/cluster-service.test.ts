@@ -170,6 +170,7 @@ describe("ListForks", () => {
       foundAtNs: 1n,
       isPending: after === 1,
     },
+    count: entries,
     hashes: new Uint8Array(32 * entries),
   });
 
@@ -218,7 +219,7 @@ describe("ListForks", () => {
     const client = clientOf({ forks: async (_, limit) => all.slice(0, limit) });
     const page = await client.listForks({ hashes: true });
     expect(page.forks[0]).toMatchObject({ entries: 5000n });
-    expect(page.forks[0]?.contentHashes).toHaveLength(32 * limits.forkHashesMax);
+    expect(page.forks[0]?.contentHashes).toHaveLength(32 * limits.forkHashesSentMax);
     expect([page.forks.length, page.nextPageToken]).toEqual([16, "16"]);
     expect((await client.listForks({ pageToken: "16" })).forks).toHaveLength(24);
   });

@@ -75,7 +75,7 @@ export class ClusterReplication implements ReplicationView {
       replicas.forks(contextId, limit),
       replicas.archives(contextId),
     ]);
-    return records.map(({ count: _, ...fork }) => ({
+    return records.map((fork) => ({
       ...fork,
       isPending: archives.some(
         (archive) => archive.contextId === fork.contextId && archive.first === fork.after + 1,

@@ -41,6 +41,9 @@ async function start(
       tags: () => ({ nodeId: id }),
       incarnation: (life += 1),
       remembered: [],
+      refuses: () => undefined,
+      onExchanged: () => {},
+      onSeedsTried: () => {},
       onChange: ({ member }) => {
         if (member.tags.nodeId !== undefined) network.peerChanged(member.tags.nodeId);
       },
