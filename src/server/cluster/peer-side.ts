@@ -91,8 +91,7 @@ export class PeerSide {
         }
         return;
       case "verify":
-        for await (const step of copies.serveVerify(decodeUtf8(body), signal))
-          yield encodeVerifyStep(step);
+        for await (const step of copies.serveVerify(decodeUtf8(body), signal)) yield encodeVerifyStep(step);
         return;
       default:
         throw unknownMethod(method);
