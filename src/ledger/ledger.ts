@@ -63,6 +63,7 @@ import { type SnapshotPart, Snapshots } from "./snapshots.ts";
 import { fromStoreError } from "./store-failure.ts";
 import { Verification } from "./verification.ts";
 import { withProofs } from "./watch-proofs.ts";
+import { visiblePage } from "./visible-page.ts";
 import { WatchRegistry } from "./watch-registry.ts";
 import type { Watcher, WatchSink } from "./watcher.ts";
 
@@ -278,15 +279,14 @@ export class Ledger implements LedgerApi {
     return watcher;
   }
 
-  /** Lists contexts in the byte order of their ids. */
+  /** Lists contexts in the byte order of their ids, each as far as its entries may be seen. */
   async list(range: ListRange): Promise<ContextPage> {
     checkText("prefix", range.prefix);
     checkText("start_after", range.startAfter);
     checkListLimit(range.limit);
     const limit = range.limit === 0 ? limits.listContextsDefault : range.limit;
     try {
-      const contexts = await this.#store.list({ ...range, limit: limit + 1 });
-      return { contexts: contexts.slice(0, limit), more: contexts.length > limit };
+      return await visiblePage({ store: this.#store, contexts: this.#contexts }, { ...range, limit });
     } catch (error) {
       throw fromStoreError(error);
     }

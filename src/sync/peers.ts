@@ -9,8 +9,9 @@ export interface CallOptions {
 export interface Peers {
   /**
    * Asks a node, and resolves with its answer. Rejects with the LedgerError that the other node answered with; with UNAVAILABLE
-   * PEER_UNREACHABLE if it was not reached or the connection broke before it answered, with PEER_BUSY if too much is under
-   * way, with DEADLINE_EXCEEDED after `timeoutMs`, with CANCELLED when `signal` fires.
+   * PEER_UNREACHABLE if it was not reached, so that nothing was done; with UNAVAILABLE PEER_LOST if the connection broke
+   * before it answered; with PEER_BUSY if too much is under way, so that nothing was done; with DEADLINE_EXCEEDED
+   * PEER_TIMEOUT after `timeoutMs`; with CANCELLED PEER_CANCELLED when `signal` fires.
    */
   call<Kind extends PeerCallKind>(
     nodeId: string,

@@ -13,6 +13,7 @@ import { itemCostBytes } from "./out-stream.ts";
 import { countOutcome, type PeerCounters } from "./peer-counters.ts";
 import {
   busy,
+  lost,
   cancelled,
   deadlineExceeded,
   messageTooLarge,
@@ -168,7 +169,7 @@ export class Callee {
     if (bytes.length > limits.peerMessageBytesMax) throw messageTooLarge(bytes.length);
     const { connection, nodeId } = this.#options;
     if (bytes.length + connection.unsentBytes > limits.peerBytesMax)
-      throw busy(nodeId, "too many bytes of answers wait for the other side");
+      throw lost(nodeId, "too many bytes of answers wait for the other side");
     connection.send({ kind: frameKind.answer, id: task.id, prefix: none, bytes });
   }
 

@@ -7,7 +7,7 @@ import { readError } from "./error-codec.ts";
 import { type Frame, frameKind } from "./frame.ts";
 import type { OutCall } from "./out-call.ts";
 import type { OutStream } from "./out-stream.ts";
-import { busy, unreachable } from "./peer-error.ts";
+import { lost } from "./peer-error.ts";
 
 interface Entry {
   readonly asked: Asked;
@@ -121,7 +121,7 @@ export class Caller {
     if (what === "item" && !asked.expects(total)) return "an item came without credit";
     if (!this.#answers.take(total)) {
       this.cancel(id);
-      asked.failed(busy(this.connection.session.nodeId, "too many bytes of answers are under way"));
+      asked.failed(lost(this.connection.session.nodeId, "too many bytes of answers are under way"));
       return undefined;
     }
     const first = body.subarray(4);
@@ -171,7 +171,7 @@ export class Caller {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     this.#onEnded(ending);
-    for (const { asked } of entries) asked.failed(unreachable(this.connection.session.nodeId, ending.text));
+    for (const { asked } of entries) asked.failed(lost(this.connection.session.nodeId, ending.text));
   }
 }
 

@@ -7,7 +7,7 @@
 import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 
-/** Returns the error of a call to a node that is not reached, or was lost before it answered. */
+/** Returns the error of a call that did not get to its node: nothing was done. */
 export function unreachable(
   nodeId: string,
   why: string,
@@ -16,6 +16,15 @@ export function unreachable(
   const { retryAfterMs = 100, cause } = options;
   const facts = { reason: "PEER_UNREACHABLE", value: nodeId, retryAfterMs: Math.ceil(retryAfterMs) };
   return new LedgerError("UNAVAILABLE", `Cannot reach node ${nodeId}: ${why}`, facts, { cause });
+}
+
+/** Returns the error of a call that was sent and not answered: nobody knows what was done. */
+export function lost(nodeId: string, why: string): LedgerError {
+  return new LedgerError("UNAVAILABLE", `Node ${nodeId} was lost before it answered: ${why}`, {
+    reason: "PEER_LOST",
+    value: nodeId,
+    retryAfterMs: 100,
+  });
 }
 
 /** Returns the refusal of more work than a node takes, or may be asked for, at the same time. */

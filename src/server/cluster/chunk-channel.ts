@@ -1,6 +1,8 @@
 /** Hands bytes from one that has them to one that iterates over them, one at a time. */
 export class ChunkChannel implements AsyncIterable<Uint8Array> {
-  #chunk: { readonly bytes: Uint8Array; readonly taken: PromiseWithResolvers<void> } | undefined;
+  #chunk: Uint8Array | undefined;
+  /** Settled when the bytes that were pushed last are done with. */
+  #taken: PromiseWithResolvers<void> | undefined;
   #isEnded = false;
   #failure: { readonly error: unknown } | undefined;
   #changed: () => void = () => {};
@@ -8,10 +10,10 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
   /** Resolves when the bytes were taken and more are wanted. Rejects with what {@link fail} is given. */
   async push(bytes: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    const taken = Promise.withResolvers<void>();
-    this.#chunk = { bytes, taken };
+    this.#taken = Promise.withResolvers();
+    this.#chunk = bytes;
     this.#changed();
-    await taken.promise;
+    await this.#taken.promise;
   }
 
   /** There are no more. */
@@ -23,9 +25,8 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
   /** Makes both sides fail with an error. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    const chunk = this.#chunk;
     this.#chunk = undefined;
-    chunk?.taken.reject(error);
+    this.#taken?.reject(error);
     this.#changed();
   }
 
@@ -35,8 +36,8 @@ export class ChunkChannel implements AsyncIterable<Uint8Array> {
       const chunk = this.#chunk;
       if (chunk !== undefined) {
         this.#chunk = undefined;
-        yield chunk.bytes;
-        chunk.taken.resolve();
+        yield chunk;
+        this.#taken?.resolve();
       } else if (this.#isEnded) return;
       else await new Promise<void>((resolve) => (this.#changed = resolve));
     }

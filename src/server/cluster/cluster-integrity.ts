@@ -109,7 +109,7 @@ export class ClusterIntegrity implements Integrity {
   }
 
   entryBundle(log: LogName, bundle: { index: number; width: number }): Promise<Tile> {
-    const input = (contextId: string): TileCall => ({ contextId, level: undefined, ...bundle });
+    const input = (contextId: string): TileCall => ({ contextId, ...bundle, level: undefined });
     return this.#of(log, forwardedTile, input, () => this.#local.entryBundle(log, bundle));
   }
 

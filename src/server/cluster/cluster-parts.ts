@@ -70,4 +70,6 @@ export interface CallTerms {
   /** How long the caller waits; undefined if it did not say. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** True if this node is asked for what it has, because nobody reaches the home or no more is wanted. */
+  readonly anyCopy?: boolean;
 }

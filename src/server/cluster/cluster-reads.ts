@@ -79,6 +79,7 @@ export class ClusterReads {
   /** Answers at the home; at any copy if nobody reaches that. */
   async atHome<Input, Output>(reading: Reading<Input, Output>, terms: CallTerms): Promise<Output> {
     const { contextId, local, answerMs = this.#timing.forwardMs } = reading;
+    if (terms.anyCopy === true) return await this.atCopy(reading, terms);
     try {
       return await this.#forwarder.atHome({
         ...{ ...reading, terms, answerMs, writes: false, retryMs: this.#timing.readRetryMs },
@@ -89,9 +90,9 @@ export class ClusterReads {
         },
       });
     } catch (error) {
-      if (!isHomeless(error)) throw error;
+      // Those in between leave it to the node that was asked what to do without a home.
+      if (!isHomeless(error) || terms.hops > 0) throw error;
       if (await this.holds(contextId)) return await local();
-      if (terms.hops > 0) throw error;
       return await this.#elsewhere(reading, terms).catch(() => Promise.reject(error));
     }
   }
@@ -111,7 +112,7 @@ export class ClusterReads {
     const { routing } = this.#parts;
     const { contextId, local } = reading;
     if (routing.isWritable(contextId)) return await local();
-    if (!(await this.holds(contextId))) return await this.#elsewhere(reading, terms);
+    if (!(await this.holds(contextId))) return await this.atHome(reading, terms);
     try {
       return await local();
     } catch (error) {
@@ -131,7 +132,7 @@ export class ClusterReads {
   ): Promise<Output> {
     const { contextId, local } = reading;
     if (this.#parts.routing.isWritable(contextId)) return await local();
-    if (!(await this.holds(contextId))) return await this.#elsewhere(reading, terms);
+    if (!(await this.holds(contextId))) return await this.atHome(reading, terms);
     try {
       return await local();
     } catch (error) {

@@ -9,6 +9,9 @@ import {
 } from "./cluster-parts.ts";
 import { callFailure, disputed, hasReason, isMisrouted, isUnreachable } from "./outcomes.ts";
 
+/** Ends the name of an operation that any copy may answer. */
+export const anyCopySuffix = "?any";
+
 /** A call that the home of a context answers. */
 export interface HomeCall<Input, Output> {
   readonly contextId: string;
@@ -77,7 +80,7 @@ export class Forwarder {
     for (const nodeId of holders) {
       if (nodeId === view.selfId || !view.isAlive(nodeId)) continue;
       try {
-        return await this.#send(nodeId, asked, this.#parts.clock.monotonicMs());
+        return await this.#send(nodeId, asked, this.#parts.clock.monotonicMs(), anyCopySuffix);
       } catch (error) {
         if (!isUnreachable(error) && !hasReason(error, "PEER_BUSY")) throw error;
         failure = error;
@@ -132,13 +135,14 @@ export class Forwarder {
       writes,
     }: Pick<HomeCall<Input, Output>, "call" | "input" | "terms" | "answerMs" | "writes">,
     beganMs: number,
+    suffix = "",
   ): Promise<Output> {
     const { peers, view, clock } = this.#parts;
     const leftMs =
       terms.timeoutMs === undefined ? answerMs : terms.timeoutMs - (clock.monotonicMs() - beganMs);
     const { signal } = terms;
     const options = { timeoutMs: Math.max(1, leftMs), ...(signal === undefined ? {} : { signal }) };
-    const request = { hops: terms.hops + 1, method: call.method, body: call.encode(input) };
+    const request = { hops: terms.hops + 1, method: call.method + suffix, body: call.encode(input) };
     let body: Uint8Array;
     try {
       ({ body } = await peers.call(nodeId, "forward", request, options));

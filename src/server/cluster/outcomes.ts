@@ -18,13 +18,13 @@ const nothingWritten: ReadonlySet<string> = new Set([
   "HOME_NOT_READY",
   "HOME_UNREACHABLE",
   "HOME_DISPUTED",
-  // The other node refuses every call.
-  "PEER_STARTING",
+  // Another node takes no more calls just now.
+  "PEER_BUSY",
 ]);
 
 /** Reasons for which it may be looked for another home, or for another copy to read. */
 const homeless: ReadonlySet<string> = new Set([
-  ...["NOT_HOME", "NO_HOME", "NOT_JOINED", "DEPOSED", "PEER_STARTING", "PEER_BUSY"],
+  ...["NOT_HOME", "NO_HOME", "NOT_JOINED", "DEPOSED", "PEER_BUSY"],
   ...["HOME_NOT_READY", "HOME_UNREACHABLE", "HOME_DISPUTED"],
 ]);
 
@@ -59,6 +59,7 @@ export function callFailure(error: unknown, { node, writes }: { node: string; wr
   if (!(error instanceof LedgerError)) return error;
   switch (error.facts.reason) {
     case "PEER_UNREACHABLE":
+    case "PEER_STARTING":
       return homeUnreachable(node, error);
     case "PEER_LOST":
     case "PEER_TIMEOUT":
@@ -77,7 +78,6 @@ export function toldToPeer(error: unknown): unknown {
     case "PEER_LOST":
     case "PEER_TIMEOUT":
     case "PEER_CANCELLED":
-    case "PEER_BUSY":
     case "PEER_STARTING":
       return answerLost("another node", error);
     default:

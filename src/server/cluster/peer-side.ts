@@ -30,6 +30,7 @@ import type { ClusterLoads } from "./cluster-loads.ts";
 import type { CallTerms } from "./cluster-parts.ts";
 import type { ClusterReads } from "./cluster-reads.ts";
 import type { ClusterWatches } from "./cluster-watches.ts";
+import { anyCopySuffix } from "./forwarder.ts";
 import { toldToPeer } from "./outcomes.ts";
 
 export interface PeerSideParts {
@@ -57,10 +58,12 @@ export class PeerSide {
 
   /** Answers a call. Rejects with LedgerError. */
   async forward(request: ForwardRequest, signal: AbortSignal): Promise<{ readonly body: Uint8Array }> {
-    const handler = this.#handlers.get(request.method);
-    if (handler === undefined) throw unknownMethod(request.method);
+    const { method, hops, body } = request;
+    const anyCopy = method.endsWith(anyCopySuffix);
+    const handler = this.#handlers.get(anyCopy ? method.slice(0, -anyCopySuffix.length) : method);
+    if (handler === undefined) throw unknownMethod(method);
     try {
-      return { body: await handler(request.body, { hops: request.hops, signal }) };
+      return { body: await handler(body, { hops, signal, anyCopy }) };
     } catch (error) {
       throw asLedgerError(toldToPeer(error));
     }

@@ -188,7 +188,7 @@ describe("Calls", () => {
     const call = a.network.call(b.id, "forward", forward(), { timeoutMs });
     await until("the handler has it", () => slow.begun === 1);
     await b.closeListener();
-    expect(await failure(call)).toMatchObject({ code: "UNAVAILABLE", facts: { reason: "PEER_UNREACHABLE" } });
+    expect(await failure(call)).toMatchObject({ code: "UNAVAILABLE", facts: { reason: "PEER_LOST" } });
     await until("the handler is told", () => slow.reasons.length === 1);
     expect(slow.reasons[0]?.facts.reason).toBe("PEER_UNREACHABLE");
   });
@@ -270,7 +270,7 @@ describe("Calls", () => {
     const call = a.network.call(b.id, "forward", forward(), { timeoutMs });
     await until("the handler has it", () => slow.begun === 1);
     a.network.stop();
-    expect((await failure(within("the end", call))).facts.reason).toBe("PEER_UNREACHABLE");
+    expect((await failure(within("the end", call))).facts.reason).toBe("PEER_LOST");
     const late = a.network.call(b.id, "forward", forward(), { timeoutMs });
     expect((await failure(within("the refusal", late))).facts.reason).toBe("PEER_UNREACHABLE");
     await until("the other side has seen it", () => b.network.connections.in === 0);

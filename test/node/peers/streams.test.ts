@@ -142,7 +142,7 @@ describe("Streams", () => {
     const stream = a.network.open(b.id, "watch", none, never())[Symbol.asyncIterator]();
     await stream.next();
     await b.closeListener();
-    expect((await failure(stream.next())).facts.reason).toBe("PEER_UNREACHABLE");
+    expect((await failure(stream.next())).facts.reason).toBe("PEER_LOST");
     await until("its end there", () => isEnded);
   });
 
