@@ -27,8 +27,9 @@ export class RepairWriter {
     }
     const [at, storedId, storedKey] = found;
     const rowId = Number(at);
+    const isFound = id === null || isSame(storedId, id);
     // What the other indexes are made of is left alone if it is right: a change looks for the old place in each of them.
-    if (isSame(storedKey, key) && isSame(storedId, id)) this.#sql.update.run(contentHash, wire, rowId);
+    if (isSame(storedKey, key) && isFound) this.#sql.update.run(contentHash, wire, rowId);
     else this.#sql.updateAll.run(id, key, contentHash, wire, rowId);
   }
 
@@ -37,9 +38,8 @@ export class RepairWriter {
   }
 }
 
-function isSame(stored: unknown, wanted: Uint8Array | null): boolean {
-  if (wanted === null || !(stored instanceof Uint8Array)) return stored === wanted;
-  return Buffer.compare(stored, wanted) === 0;
+function isSame(stored: unknown, wanted: Uint8Array): boolean {
+  return stored instanceof Uint8Array && Buffer.compare(stored, wanted) === 0;
 }
 
 type Statements = ReturnType<typeof prepareAll>;
@@ -52,6 +52,8 @@ function prepareAll(db: Database) {
       "INSERT INTO entry (log, sequence, id, key, content_hash, wire) VALUES (?, ?, ?, ?, ?, ?)",
     ),
     update: prepare("UPDATE entry SET content_hash = ?, wire = ? WHERE rowid = ?"),
-    updateAll: prepare("UPDATE entry SET id = ?, key = ?, content_hash = ?, wire = ? WHERE rowid = ?"),
+    updateAll: prepare(
+      "UPDATE entry SET id = coalesce(?, id), key = ?, content_hash = ?, wire = ? WHERE rowid = ?",
+    ),
   };
 }
