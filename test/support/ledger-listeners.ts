@@ -1,6 +1,7 @@
 import http2 from "node:http2";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import type { Log } from "../../src/core/log.ts";
+import type { LedgerApi } from "../../src/ledger/ledger-api.ts";
 import type { Cluster } from "../../src/rpc/cluster.ts";
 import { aloneCluster } from "../../src/server/alone-cluster.ts";
 import type { CallCode, Metrics, Operation, Protocol } from "../../src/core/metrics.ts";
@@ -34,7 +35,14 @@ const alone = aloneCluster(() => ({ name: "n-1", tags: {} }), 0);
 
 /** Starts both listeners over a new ledger; the same seed gives the same ids. */
 export async function startListeners(
-  options: { seed?: number; corsOrigins?: string[]; allowHost?: string[]; cluster?: Cluster } = {},
+  options: {
+    seed?: number;
+    corsOrigins?: string[];
+    allowHost?: string[];
+    cluster?: Cluster;
+    /** Answers in the place of the new ledger. */
+    answering?: LedgerApi;
+  } = {},
 ): Promise<Listening> {
   const { seed = 1, corsOrigins = [], allowHost = [], cluster = alone } = options;
   const world = ledgerWorld({ random: seededRandom(seed) });
@@ -60,7 +68,7 @@ export async function startListeners(
   };
   const budget = new BodyBudget();
   const shutdown = { draining: new AbortController().signal, over: new AbortController().signal };
-  const { ledger } = world;
+  const ledger = options.answering ?? world.ledger;
   const parts = { ledger, cluster, metrics, readiness, shutdown, budget };
   const handlers = counted(createRpcHandlers(parts), general);
   const host = "127.0.0.1";
