@@ -27,12 +27,14 @@ const peers: readonly Peer[] = [
     debianPackage: "golang-golang-x-mod-dev",
     probe: ["test", "-f", "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go"],
   },
+  { debianPackage: "iproute2", probe: ["ip", "-V"] },
   { debianPackage: "nats-server", probe: ["nats-server", "--version"] },
   { debianPackage: "nghttp2-client", probe: ["h2load", "--version"] },
   { debianPackage: "python3-grpcio", probe: ["/usr/bin/python3", "-c", "import grpc"] },
   { debianPackage: "redis-server", probe: ["redis-server", "--version"] },
   { debianPackage: "serf", probe: ["serf", "version"] },
   { debianPackage: "strace", probe: ["strace", "--version"] },
+  { debianPackage: "util-linux", probe: ["unshare", "--version"] },
   { debianPackage: "wrk", probe: ["sh", "-c", "command -v wrk"] },
 ];
 

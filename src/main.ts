@@ -9,7 +9,7 @@ import { buildInfo } from "./cli/build-info.ts";
 import { processIo } from "./cli/process-io.ts";
 import type { Tools } from "./cli/tools.ts";
 import type { Resolved, ServerConfig } from "./config.ts";
-import { formatHostPort } from "./config.ts";
+import { ConfigError, formatHostPort } from "./config.ts";
 import type { Hasher } from "./core/hasher.ts";
 import type { Log } from "./core/log.ts";
 import { lineOutput } from "./node/line-output.ts";
@@ -84,7 +84,10 @@ async function serve({ config, warnings }: Resolved<"server">): Promise<number> 
   return await ended(server, log);
 }
 
-/** Resolves with the exit code once the server has stopped. A second signal ends the process at once. */
+/**
+ * Resolves with the exit code once the server has stopped; rejects with ConfigError if it has the wrong settings for its
+ * cluster. A second signal ends the process at once.
+ */
 async function ended(server: Server, log: Log): Promise<number> {
   const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
   const signalled = new Promise<string>((resolve) => {
@@ -97,8 +100,11 @@ async function ended(server: Server, log: Log): Promise<number> {
       });
     }
   });
-  const crashed = server.crashed.then((error) => error);
-  const end = await Promise.race([signalled, crashed]);
+  const end = await Promise.race([signalled, server.crashed, server.misfit]);
+  if (end instanceof ConfigError) {
+    await server.stop();
+    throw end;
+  }
   if (end instanceof Error) {
     log.error("the server has stopped: a part keeps failing", { error: end });
     return 1;

@@ -5,7 +5,7 @@ export interface Quantity {
   readonly unit: Unit;
 }
 
-export type Unit = "/s" | "ms" | "µs" | "MB" | "KB" | "x" | "%";
+export type Unit = "/s" | "ms" | "µs" | "MB" | "KB" | "x" | "%" | "found";
 
 export interface Bar {
   /** What is judged: often a ratio, sometimes the measured quantity itself. */

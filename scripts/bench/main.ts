@@ -19,6 +19,7 @@ import { appendConnect, appendGrpc } from "./rows/append.ts";
 import { appendWithProof } from "./rows/append-with-proof.ts";
 import { appendWithTrees } from "./rows/append-with-trees.ts";
 import { appendStream } from "./rows/append-stream.ts";
+import { cluster } from "./rows/cluster.ts";
 import { getTail } from "./rows/get-tail.ts";
 import { hashing } from "./rows/hashing.ts";
 import { memory } from "./rows/memory.ts";
@@ -50,6 +51,7 @@ const rows: readonly Row[] = [
   hashing,
   snapshot,
   snapshotLarge,
+  cluster,
 ];
 
 const help = `bun scripts/bench/main.ts [options] [row...]
@@ -61,6 +63,8 @@ rows: ${rows.map(({ name }) => name).join(" ")}
   --dir PATH         where data is written; default the system's directory for temporary files
   --rounds N         repetitions of each pair of measurements; default 3
   --seconds N        length of one measurement; default 2
+  --failovers N      row cluster: how often the home is killed, for each timing; default 5
+  --cluster-entries N  row cluster: entries that a node fetches that joins; default 100000
   --markdown         prints the table as Markdown
   --json FILE        also writes the lines as JSON`;
 
@@ -76,6 +80,8 @@ async function main(): Promise<number> {
       dir: { type: "string", default: tmpdir() },
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "2" },
+      failovers: { type: "string", default: "5" },
+      "cluster-entries": { type: "string", default: "100000" },
       markdown: { type: "boolean", default: false },
       json: { type: "string" },
       help: { type: "boolean", default: false },
@@ -103,6 +109,8 @@ async function main(): Promise<number> {
     load: Bun.which("gcc") === null ? "" : await buildLoad(scratch.path),
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
+    failovers: Number(values.failovers),
+    clusterEntries: Number(values["cluster-entries"]),
     log: (text: string) => console.error(text),
   };
   const facts = await machineFacts(scratch.path);

@@ -4,7 +4,9 @@ import { appendCommand } from "./commands/append.ts";
 import { checkpointCommand } from "./commands/checkpoint.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
+import { forksCommand } from "./commands/forks.ts";
 import { getCommand } from "./commands/get.ts";
+import { groupsCommand } from "./commands/groups.ts";
 import { joinCommand } from "./commands/join.ts";
 import { keyCommand } from "./commands/key.ts";
 import { keygenCommand } from "./commands/keygen.ts";
@@ -73,6 +75,8 @@ export function createProgram(io: CliIo, tools: Tools, output: ProgramOutput): C
     keyCommand(io, tools),
     keygenCommand(io, tools),
     statusCommand(io),
+    forksCommand(io),
+    groupsCommand(io),
     membersCommand(io),
     joinCommand(io),
     leaveCommand(io),

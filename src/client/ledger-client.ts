@@ -20,7 +20,6 @@ import {
   type AppendResponse,
   ContextService,
   type Entry,
-  type GetResponse,
   type LoadResponse,
   type SnapshotResponse,
 } from "../gen/converge/context/v1/context_pb.ts";
@@ -32,11 +31,17 @@ import {
   type SnapshotStreamResponse,
 } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
+import { ClusterService } from "../gen/converge/ledger/v1/cluster_pb.ts";
+import { DiscoveryService } from "../gen/converge/ledger/v1/discovery_pb.ts";
 import { MembershipService } from "../gen/converge/ledger/v1/membership_pb.ts";
+import { AcknowledgedSequences } from "./acknowledged-sequences.ts";
 import { type Backoff, defaultBackoff } from "./backoff.ts";
+import { clusterCalls, type ClusterCalls } from "./cluster-calls.ts";
 import type { Failure } from "./failure.ts";
+import { groupCalls, type GroupCalls } from "./group-calls.ts";
 import { integrityCalls, type IntegrityCalls } from "./integrity-calls.ts";
 import { membershipCalls, type MembershipCalls } from "./membership-calls.ts";
+import { type PageRange, readPages } from "./read-pages.ts";
 import { type RetryPolicy, withRetries } from "./retry.ts";
 import { watch, type WatchItem, type WatchOptions } from "./watch.ts";
 
@@ -52,6 +57,11 @@ export interface LedgerClientOptions {
   readonly backoff?: Backoff;
   /** How long one attempt of a call with a single answer may take; no bound unless given. Streams have no end. */
   readonly timeoutMs?: number;
+  /**
+   * Reads wait until the context has what was acknowledged to this client last, whichever node answers. On unless it is
+   * false. The last acknowledgements of 10,000 contexts are remembered.
+   */
+  readonly readYourWrites?: boolean;
   /** Told before each wait for the next attempt. */
   readonly onRetry?: (failure: Failure, delayMs: number) => void;
 }
@@ -66,16 +76,11 @@ export interface CallOptions {
 export interface AppendOptions extends CallOptions {
   /** Asks for an inclusion proof in the answer, or in each receipt. */
   readonly proof?: boolean;
+  /** Wait until so many nodes have it on disk; as many as the cluster requires unless given. */
+  readonly minCopies?: number;
 }
 
-export interface GetOptions extends CallOptions {
-  /** Exclusive: the last sequence the caller has. 0, the default, is the beginning. */
-  readonly after?: bigint;
-  /** At most this many entries; all unless given. */
-  readonly limit?: number;
-  /** Only entries with this key. */
-  readonly key?: string;
-}
+export type GetOptions = CallOptions & PageRange;
 
 export interface ListOptions extends CallOptions {
   readonly prefix?: string;
@@ -120,9 +125,11 @@ export interface LedgerClient {
   readonly integrity: IntegrityCalls;
   /** Which nodes there are. */
   readonly membership: MembershipCalls;
+  /** Where copies are. */
+  readonly cluster: ClusterCalls;
+  /** Processes that belong to a context. */
+  readonly groups: GroupCalls;
 }
-
-const pageBytes = 4 * 1024 * 1024;
 
 /** Returns a client; connections are made as needed, there is nothing to close. */
 export function createLedgerClient(options: LedgerClientOptions): LedgerClient {
@@ -145,17 +152,26 @@ export function createLedgerClient(options: LedgerClientOptions): LedgerClient {
     signal: AbortSignal | undefined,
     send: (how: ConnectOptions) => Promise<T>,
   ): Promise<T> => await withRetries(policy, signal, () => send({ ...timeout, ...withSignal(signal) }));
+  const acknowledged = new AcknowledgedSequences();
+  const acknowledgedIn = (contextId: string): bigint =>
+    options.readYourWrites === false ? 0n : acknowledged.of(contextId);
   return {
-    append: (contextId, entry, { signal, proof = false } = {}) => {
-      const request = { ...withIdempotencyKey(entry), contextId, proof };
-      return call(signal, (how) => contexts.append(request, how));
+    append: async (contextId, entry, { signal, proof = false, minCopies = 0 } = {}) => {
+      const request = { ...withIdempotencyKey(entry), contextId, proof, minCopies };
+      const answer = await call(signal, (how) => contexts.append(request, how));
+      acknowledged.note(contextId, answer.entry?.sequence ?? 0n);
+      return answer;
     },
-    appendBatch: (contextId, entries, { signal, proof = false } = {}) => {
-      const request = { contextId, entries: entries.map(withIdempotencyKey), proof };
-      return call(signal, (how) => ledger.appendBatch(request, how));
+    appendBatch: async (contextId, entries, { signal, proof = false, minCopies = 0 } = {}) => {
+      const request = { contextId, entries: entries.map(withIdempotencyKey), proof, minCopies };
+      const answer = await call(signal, (how) => ledger.appendBatch(request, how));
+      for (const { sequence } of answer.receipts) acknowledged.note(contextId, sequence);
+      return answer;
     },
-    get: (contextId, range = {}) =>
-      readPages(range, (page) => call(range.signal, (how) => contexts.get({ ...page, contextId }, how))),
+    get: (contextId, { minSequence = acknowledgedIn(contextId), ...range } = {}) =>
+      readPages({ ...range, minSequence }, (page) =>
+        call(range.signal, (how) => contexts.get({ ...page, contextId }, how)),
+      ),
     watch: (contextId, range = {}) =>
       watch((request, signal) => contexts.watch(request, { signal }), contextId, range, policy),
     list: (range = {}) =>
@@ -170,11 +186,16 @@ export function createLedgerClient(options: LedgerClientOptions): LedgerClient {
     load: async (contextId, snapshot, { signal, ...rules } = {}) => {
       const request = { contextId, snapshot, ...rules };
       // A load that happened is a no-op when it is repeated, unless the caller wants to hear that it exists.
-      if (rules.failIfExists) return await contexts.load(request, { ...timeout, ...withSignal(signal) });
-      return await call(signal, (how) => contexts.load(request, how));
+      const answer = rules.failIfExists
+        ? await contexts.load(request, { ...timeout, ...withSignal(signal) })
+        : await call(signal, (how) => contexts.load(request, how));
+      acknowledged.note(contextId, answer.latestSequence);
+      return answer;
     },
     integrity: integrityCalls(createClient(IntegrityService, transport), call),
     membership: membershipCalls(createClient(MembershipService, transport), call, policy),
+    cluster: clusterCalls(createClient(ClusterService, transport), call),
+    groups: groupCalls(createClient(DiscoveryService, transport), call, policy),
   };
 }
 
@@ -184,30 +205,6 @@ function withIdempotencyKey(entry: NewEntry): NewEntry {
 
 function withSignal(signal: AbortSignal | undefined): CallOptions {
   return signal === undefined ? {} : { signal };
-}
-
-interface PageRequest {
-  readonly key: string;
-  readonly afterSequence: bigint;
-  readonly resumeToken: Uint8Array;
-  readonly limit: number;
-  readonly maxBytes: number;
-}
-
-async function* readPages(
-  { after = 0n, limit, key = "" }: GetOptions,
-  get: (request: PageRequest) => Promise<GetResponse>,
-): AsyncGenerator<Entry, void> {
-  let resumeToken: Uint8Array = new Uint8Array(0);
-  let left = limit ?? Infinity;
-  while (left > 0) {
-    const pageLimit = left === Infinity ? 0 : Math.min(left, 2 ** 32 - 1);
-    const page = await get({ key, afterSequence: after, resumeToken, limit: pageLimit, maxBytes: pageBytes });
-    yield* page.entries;
-    if (!page.more) return;
-    left -= page.entries.length;
-    resumeToken = page.resumeToken;
-  }
 }
 
 async function* listPages(

@@ -1,10 +1,12 @@
 import { limits } from "../core/limits.ts";
+import { writeCopiesValues } from "../core/write-copies.ts";
 import {
   bool,
   entriesPerSecond,
   type Kind,
   milliseconds,
   nameOfLog,
+  nodes,
   oneOf,
   origins,
   hostNames,
@@ -153,6 +155,20 @@ export const fields: readonly Field[] = [
     oneOf("lan", "wan", "local"),
     "lan",
     "how patient gossip is: lan, wan for slow networks, local for one machine",
+  ),
+  field(
+    "server",
+    "replicas",
+    nodes(1, limits.replicasMax),
+    3,
+    "how many nodes keep each context; the same on every node of a cluster",
+  ),
+  field(
+    "server",
+    "write-copies",
+    oneOf(...writeCopiesValues),
+    "majority",
+    "how many of them must have an entry on disk before it is acknowledged; the same on every node of a cluster",
   ),
   field("server", "cors-origin", origins, [], "let web pages of this origin call the API; * for all"),
   field("server", "allow-host", hostNames, [], "further Host name that a loopback listener answers to"),

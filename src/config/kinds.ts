@@ -12,7 +12,7 @@ export interface Kind<T> {
   /** What is accepted, as a phrase for messages and tables. */
   readonly accepts: string;
   /** Unit of a number. */
-  readonly unit?: "ms" | "entries/s";
+  readonly unit?: "ms" | "entries/s" | "nodes";
   /** The flag may be given several times. In the environment commas separate, in the file it is a list. */
   readonly isList: boolean;
   readonly choices?: readonly string[];
@@ -130,9 +130,14 @@ export function entriesPerSecond(min: number, max: number): Kind<number> {
   return wholeNumber({ placeholder: "N", unit: "entries/s", what: "entries", min, max });
 }
 
+/** How many nodes, both bounds inclusive. */
+export function nodes(min: number, max: number): Kind<number> {
+  return wholeNumber({ placeholder: "N", unit: "nodes", what: "nodes", min, max });
+}
+
 function wholeNumber(parts: {
   placeholder: string;
-  unit: "ms" | "entries/s";
+  unit: "ms" | "entries/s" | "nodes";
   what: string;
   min: number;
   max: number;

@@ -1,6 +1,7 @@
 import { asError } from "../core/as-error.ts";
 import { quote } from "../core/errors.ts";
 import type { LogLevel } from "../core/log.ts";
+import type { WriteCopies } from "../core/write-copies.ts";
 import { crossCheck } from "./cross-check.ts";
 import { badValue, ConfigError, type ConfigProblem } from "./config-error.ts";
 import { type EnvAlias, type Field, fields, type Scope, configFileField } from "./fields.ts";
@@ -27,6 +28,9 @@ export interface ServerConfig {
   /** Empty for none. */
   readonly gossipLabel: string;
   readonly gossipTiming: "lan" | "wan" | "local";
+  /** Of the cluster, as is `writeCopies`: nodes that differ do not join. */
+  readonly replicas: number;
+  readonly writeCopies: WriteCopies;
   /** Origins as browsers send them; `*` stands for all. */
   readonly corsOrigin: readonly string[];
   /** In lower case; IPv6 addresses in brackets. */

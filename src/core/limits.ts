@@ -161,6 +161,8 @@ export const limits = {
   gossipUserStreamBytesMax: 1 * MiB,
   /** Streams that others have open to a node. */
   gossipStreamsMax: 128,
+  /** Connections to the port of gossip that have not said yet what they are. */
+  gossipSilentMax: 256,
   /** What has come in on all open streams together. */
   gossipStreamsBytesMax: 128 * MiB,
   /** Packets that the system has not taken yet. */
@@ -201,10 +203,37 @@ export const limits = {
   peerAddressLengthMax: 261,
   /** Places of one Join. */
   joinAddressesMax: 64,
+  /** Nodes that may be meant to keep a context. */
+  replicasMax: 16,
   /** Joins, and changes of members and gossip keys, that are on their way at the same time. */
   clusterCommandsMax: 16,
   /** Watches of members. Each may hold every member twice. */
   memberWatchersMax: 256,
+  /** Groups of processes that one node keeps the state of, and members of one. */
+  groupsMax: 16_384,
+  groupMembersMax: 1024,
+  groupMemberIdBytesMax: 128,
+  groupMemberNameBytesMax: 255,
+  groupMetadataPairsMax: 16,
+  /** Names and values together. */
+  groupMetadataBytesMax: 4 * KiB,
+  groupPayloadBytesMax: 64 * KiB,
+  /** Streams of members of groups that one node has. */
+  groupStreamsMax: 16_384,
+  /** Streams of one member; a further one takes the place of the oldest. */
+  groupStreamsPerMemberMax: 8,
+  /** What one stream's client has not taken yet. */
+  groupUnsentEventsMax: 1024,
+  groupUnsentBytesMax: 1 * MiB,
+  /** One Broadcast message: a payload as base64 in JSON. */
+  broadcastRequestBytesMax: 128 * KiB,
+  /** Forks of one page, and the content hashes of one of them and of a page. */
+  listForksMax: 1000,
+  listForksDefault: 100,
+  forkHashesSentMax: 4096,
+  forkPageBytesMax: 2 * MiB,
+  /** Forks that can be listed, page by page. */
+  forksListedMax: 1_000_000,
   /** Members that `/readyz?verbose` names. */
   readyzMembersMax: 64,
   gossipKeyFileBytesMax: 64 * KiB,

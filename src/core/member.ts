@@ -1,3 +1,5 @@
+import type { WriteCopies } from "./write-copies.ts";
+
 /** What a node believes about another: as in SWIM, and `left` for one that said good-bye. */
 export type MemberState = "alive" | "suspect" | "dead" | "left";
 
@@ -16,6 +18,11 @@ export interface MemberTags {
   /** The versions of the protocol between nodes that it speaks. */
   readonly protocolMin?: number;
   readonly protocolMax?: number;
+  /** The settings of its cluster, as it was started with them. */
+  readonly replicas?: number;
+  readonly writeCopies?: WriteCopies;
+  /** False if it takes no appends now: its disk is full or fails, or what it stores is damaged. */
+  readonly canWrite?: boolean;
 }
 
 /** One member of the cluster as this node sees it. */

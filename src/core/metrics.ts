@@ -1,6 +1,6 @@
 import type { ErrorCode } from "./errors.ts";
 
-/** What a call asked for: the method's name, as in the proto files. */
+/** What a call asked for: the method's name, as in the proto files, with its service in front where two have one name. */
 export type Operation =
   | "Append"
   | "Get"
@@ -28,7 +28,13 @@ export type Operation =
   | "ListGossipKeys"
   | "AddGossipKey"
   | "UseGossipKey"
-  | "RemoveGossipKey";
+  | "RemoveGossipKey"
+  | "GetContextStatus"
+  | "ListContextStatus"
+  | "ListForks"
+  | "Discovery/Join"
+  | "Discovery/Members"
+  | "Broadcast";
 
 /** How a call came in. */
 export type Protocol = "grpc" | "grpc-web" | "connect" | "sse";

@@ -349,6 +349,12 @@ export class Ledger implements LedgerApi {
     return this.#watches.counts();
   }
 
+  /** How many watch one context on this node. */
+  watchersOf(contextId: string): number {
+    const state = this.#contexts.peek(contextId);
+    return state === undefined ? 0 : this.#watches.watchersOf(state);
+  }
+
   /** Ends every watch: clients are told and may resume from their cursors. */
   endWatches(error: LedgerError): void {
     this.#watches.endAll(error);

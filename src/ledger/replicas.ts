@@ -216,6 +216,12 @@ export class Replicas {
     return await this.#asked(() => this.#parts.store.replicas(startAfter, limit));
   }
 
+  /** Returns the ids of contexts that this node has entries of, in the order of their bytes, `startAfter` exclusive. */
+  async contextIds(startAfter: string, limit: number): Promise<readonly string[]> {
+    const page = await this.#asked(() => this.#parts.store.list({ prefix: "", startAfter, limit }));
+    return page.map(({ contextId }) => contextId);
+  }
+
   async archives(contextId: string | undefined): Promise<readonly Archive[]> {
     return await this.#asked(() => this.#parts.store.archives(contextId, limits.archivesListedMax));
   }

@@ -49,6 +49,8 @@ export class Roster {
   readonly #committer: Committer;
   readonly #clock: RosterParts["clock"];
   readonly #known = new Map<string, Known>();
+  /** The node id that each name was seen with last. */
+  readonly #byName = new Map<string, string>();
   /** Node ids whose newest state is not known to be on disk, each with the number of its change. */
   readonly #unsaved = new Map<string, number>();
   #changes = 0;
@@ -107,6 +109,7 @@ export class Roster {
     try {
       for (const member of await this.#store.roster()) {
         this.#known.set(member.nodeId, { member, state: "dead", savedAliveMs: member.lastAliveMs });
+        this.#byName.set(member.name, member.nodeId);
       }
     } catch (error) {
       throw fromStoreError(error);
@@ -151,7 +154,9 @@ export class Roster {
     if (known === undefined) {
       // Nodes that come and go while nothing can be written count as well.
       if (Math.max(this.#known.size, this.#unsaved.size) >= limits.membersMax) return rosterFull(seen.name);
+      this.#replaced(seen.name);
       this.#known.set(nodeId, { member: seen, state: member.state, savedAliveMs: seen.lastAliveMs });
+      this.#byName.set(seen.name, nodeId);
       this.#touch(nodeId);
       return undefined;
     }
@@ -160,14 +165,24 @@ export class Roster {
     const { firstSeenMs } = known.member;
     const { lastAliveMs } = member.state === "alive" ? seen : aliveUntil(known, seen.lastAliveMs);
     const isChanged = !isUp(known.state) || !isSamePlace(known.member, seen);
+    if (known.member.name !== seen.name) this.#replaced(seen.name);
     known.member = { ...seen, firstSeenMs, lastAliveMs };
+    this.#byName.set(seen.name, nodeId);
     known.state = member.state;
     this.#sorted = undefined;
     if (isChanged) this.#touch(nodeId);
     return undefined;
   }
 
+  /** A name belongs to one node at a time: whoever had it before a new one got it lost its data directory. */
+  #replaced(name: string): void {
+    const before = this.#byName.get(name);
+    if (before !== undefined) this.#remove(before);
+  }
+
   #remove(nodeId: string): void {
+    const name = this.#known.get(nodeId)?.member.name ?? "";
+    if (this.#byName.get(name) === nodeId) this.#byName.delete(name);
     if (this.#known.delete(nodeId)) this.#touch(nodeId);
   }
 

@@ -46,6 +46,11 @@ export class WatchRegistry {
     return { watchers: this.#watchers, contexts: this.#groups.size, lagging };
   }
 
+  /** How many watch one context. */
+  watchersOf(state: ContextState): number {
+    return this.#groups.get(state)?.watchers.size ?? 0;
+  }
+
   /**
    * Begins a watch after `cursor` and returns it asleep: the caller wakes it when its sink is ready.
    * Throws RESOURCE_EXHAUSTED if there are too many.

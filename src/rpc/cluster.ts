@@ -8,6 +8,8 @@ export interface JoinOutcome {
   readonly members: number;
   /** Why it failed; undefined if it did not. */
   readonly error: string | undefined;
+  /** Set if it failed because the cluster there has other settings, which `error` names. */
+  readonly isRefused?: true;
 }
 
 /** Which members have which gossip keys. Keys are named by their ids, never shown. */
@@ -78,6 +80,14 @@ export interface Cluster {
   counts(): GossipCounts | undefined;
   /** This node first, others by name. */
   members(): readonly Member[];
+  /**
+   * Whether this node knows what its cluster knows: false if it was started to join others, or others are on its roster,
+   * and it has not exchanged states with one of them since. Until then it must not act as if it were alone. Once true it
+   * stays true.
+   */
+  hasExchanged(): boolean;
+  /** Calls `listener` once {@link hasExchanged} becomes true, unless it is, until the returned function is called. */
+  onExchanged(listener: () => void): () => void;
   /** Calls `listener` after each change, until the returned function is called. `listener` must not throw. */
   onChange(listener: (change: MemberChange) => void): () => void;
   /** Joins the nodes at `addresses` (HOST[:PORT]; every address that a name has). Never rejects because one is not reached. */

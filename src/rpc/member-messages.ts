@@ -13,11 +13,14 @@ import {
   MemberChangeKind as KindNumber,
   MemberSchema,
   MemberState as StateNumber,
+  WriteCopies as CopiesNumber,
+  type JoinOutcomeSchema,
   type WatchMembersResponse,
   WatchMembersResponseSchema,
   type Member as MemberMessage,
 } from "../gen/converge/ledger/v1/membership_pb.ts";
-import type { GossipStatus, KeyReport } from "./cluster.ts";
+import type { WriteCopies } from "../core/write-copies.ts";
+import type { GossipStatus, JoinOutcome, KeyReport } from "./cluster.ts";
 import type { MemberEvent } from "./member-stream.ts";
 
 const states: Readonly<Record<MemberState, StateNumber>> = {
@@ -25,6 +28,12 @@ const states: Readonly<Record<MemberState, StateNumber>> = {
   suspect: StateNumber.SUSPECT,
   dead: StateNumber.DEAD,
   left: StateNumber.LEFT,
+};
+
+const copies: Readonly<Record<WriteCopies, CopiesNumber>> = {
+  "1": CopiesNumber.ONE,
+  majority: CopiesNumber.MAJORITY,
+  all: CopiesNumber.ALL,
 };
 
 const kinds: Readonly<Record<MemberChangeKind, KindNumber>> = {
@@ -53,7 +62,23 @@ export function memberMessage(member: Member): MemberMessage {
     logName: tags.logName ?? "",
     protocolMin: tags.protocolMin ?? 0,
     protocolMax: tags.protocolMax ?? 0,
+    replicas: tags.replicas ?? 0,
+    writeCopies: writeCopiesNumber(tags.writeCopies),
+    readOnly: tags.canWrite === false,
   });
+}
+
+export function memberStateNumber(state: MemberState | undefined): StateNumber {
+  return state === undefined ? StateNumber.UNSPECIFIED : states[state];
+}
+
+export function writeCopiesNumber(writeCopies: WriteCopies | undefined): CopiesNumber {
+  return writeCopies === undefined ? CopiesNumber.UNSPECIFIED : copies[writeCopies];
+}
+
+export function outcomeMessage(outcome: JoinOutcome): MessageInitShape<typeof JoinOutcomeSchema> {
+  const { address, members, error = "", isRefused } = outcome;
+  return { address, members, error, reason: isRefused === true ? "SETTINGS_DIFFER" : "" };
 }
 
 export function gossipMessage(status: GossipStatus | undefined): MessageInitShape<typeof GossipStatusSchema> {

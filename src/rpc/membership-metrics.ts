@@ -3,7 +3,7 @@ import { type Family, numbers, type Sample } from "./exposition.ts";
 import { membersByState } from "./membership-reading.ts";
 
 /** What a scrape reads of the cluster. */
-export type ClusterReading = Pick<Cluster, "status" | "counts" | "members">;
+export type ClusterReading = Pick<Cluster, "status" | "counts" | "members" | "hasExchanged">;
 
 /** Returns the lines about members and gossip; none if gossip is off. */
 export function membershipLines(cluster: ClusterReading): string {

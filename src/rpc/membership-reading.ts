@@ -12,11 +12,16 @@ export function membersByState(members: readonly Member[]): ReadonlyMap<MemberSt
   return counts;
 }
 
-/** Returns the line of health checks about the cluster; none if gossip is off. What others do makes no node less ready. */
+/**
+ * Returns the line of health checks about the cluster; none if gossip is off. Once a node has heard from its cluster, what
+ * others do makes it no less ready.
+ */
 export function membershipChecks(cluster: ClusterReading): readonly Check[] {
-  if (cluster.counts() === undefined) return [];
-  const members = cluster.members();
+  const isGossiping = cluster.counts() !== undefined;
   const name = "members";
+  if (!cluster.hasExchanged()) return [{ name, ok: false, detail: isGossiping ? notHeard : cutOff }];
+  if (!isGossiping) return [];
+  const members = cluster.members();
   if (members.some(({ isSelf, state }) => isSelf && state === "left")) {
     const detail = "this node has left its cluster; join again, or start it again";
     return [{ name, ok: true, degraded: true, detail }];
@@ -24,6 +29,11 @@ export function membershipChecks(cluster: ClusterReading): readonly Check[] {
   const counts = [...membersByState(members)].filter(([state, count]) => count > 0 || state === "alive");
   return [{ name, ok: true, detail: counts.map(([state, count]) => `${count} ${state}`).join(", ") }];
 }
+
+const notHeard =
+  "has not heard from its cluster since it was started; start one of the other nodes, or forget those that are gone for good";
+const cutOff =
+  "belongs to a cluster and does not gossip; start it with --gossip, and let it leave to be a cluster of its own";
 
 /** Returns what `/readyz?verbose` tells of the cluster, as plain data. */
 export function membershipReport(cluster: ClusterReading): object {

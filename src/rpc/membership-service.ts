@@ -4,7 +4,13 @@ import { limits } from "../core/limits.ts";
 import type { MembershipService } from "../gen/converge/ledger/v1/membership_pb.ts";
 import { checkHeartbeat } from "../ledger/request-checks.ts";
 import type { Cluster } from "./cluster.ts";
-import { gossipMessage, keyReportMessage, memberEventMessage, memberMessage } from "./member-messages.ts";
+import {
+  gossipMessage,
+  keyReportMessage,
+  memberEventMessage,
+  memberMessage,
+  outcomeMessage,
+} from "./member-messages.ts";
 import { memberStream } from "./member-stream.ts";
 import {
   checkGossipKey,
@@ -47,7 +53,7 @@ export function createMembershipService(
       command(async () => {
         checkJoinAddresses(addresses);
         const outcomes = await cluster.join(addresses, signal);
-        return { outcomes: outcomes.map(({ error = "", ...outcome }) => ({ ...outcome, error })) };
+        return { outcomes: outcomes.map(outcomeMessage) };
       }),
 
     leave: () =>

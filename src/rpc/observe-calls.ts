@@ -1,17 +1,36 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { ConnectError, Interceptor } from "@connectrpc/connect";
 import type { Metrics, Operation, Protocol } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
+import { ClusterService } from "../gen/converge/ledger/v1/cluster_pb.ts";
+import { DiscoveryService } from "../gen/converge/ledger/v1/discovery_pb.ts";
 import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
 import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { MembershipService } from "../gen/converge/ledger/v1/membership_pb.ts";
 import { abortError, callCode, toConnectError } from "./connect-error.ts";
 
-/** The calls that are measured; health checks and reflection are not. */
-const operations = new Set<string>(
-  [ContextService, LedgerService, IntegrityService, MembershipService].flatMap(({ methods }) =>
-    methods.map(({ name }) => name),
+/** The services whose calls are measured; health checks and reflection are not. */
+const measured: readonly DescService[] = [
+  ContextService,
+  LedgerService,
+  IntegrityService,
+  MembershipService,
+  ClusterService,
+  DiscoveryService,
+];
+
+/** What each measured method is called. */
+const operations = new Map<DescMethod, Operation>(
+  measured.flatMap((service) =>
+    service.methods.map((method): [DescMethod, Operation] => [method, operationOf(service, method)]),
   ),
 );
+
+function operationOf(service: DescService, { name }: DescMethod): Operation {
+  const isShared =
+    service === DiscoveryService && MembershipService.methods.some((other) => other.name === name);
+  return (isShared ? `Discovery/${name}` : name) as Operation;
+}
 
 /**
  * Returns the interceptor around every call that the router handles: turns errors into what clients
@@ -22,9 +41,9 @@ export function observeCalls(metrics: Metrics): Interceptor {
     const startMs = performance.now();
     const protocol = protocolOf(request.header);
     const done = (error?: ConnectError): void => {
-      const { name } = request.method;
-      if (!operations.has(name)) return;
-      metrics.operation(name as Operation, protocol, callCode(error), (performance.now() - startMs) / 1000);
+      const operation = operations.get(request.method);
+      if (operation === undefined) return;
+      metrics.operation(operation, protocol, callCode(error), (performance.now() - startMs) / 1000);
     };
     try {
       const response = await unlessAborted(request.signal, next(request));

@@ -3,6 +3,8 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import { limits } from "../core/limits.ts";
 import type { Metrics } from "../core/metrics.ts";
 import { ContextService } from "../gen/converge/context/v1/context_pb.ts";
+import { ClusterService } from "../gen/converge/ledger/v1/cluster_pb.ts";
+import { DiscoveryService } from "../gen/converge/ledger/v1/discovery_pb.ts";
 import { IntegrityService } from "../gen/converge/ledger/v1/integrity_pb.ts";
 import { LedgerService } from "../gen/converge/ledger/v1/ledger_pb.ts";
 import { MembershipService } from "../gen/converge/ledger/v1/membership_pb.ts";
@@ -13,8 +15,11 @@ import type { LedgerApi } from "../ledger/ledger-api.ts";
 import { compressBytesMin, compressions } from "./answer-compression.ts";
 import { badQuery } from "./bad-query.ts";
 import type { Cluster } from "./cluster.ts";
+import { createClusterService } from "./cluster-service.ts";
 import { createContextService } from "./context-service.ts";
+import { createDiscoveryService, type DiscoveryParts } from "./discovery-service.ts";
 import type { Readiness } from "./readiness.ts";
+import type { ReplicationView } from "./replication-view.ts";
 import { createHealthService } from "./health-service.ts";
 import { createIntegrityService } from "./integrity-service.ts";
 import { createLedgerService } from "./ledger-service.ts";
@@ -28,6 +33,8 @@ import type { Shutdown } from "./shutdown.ts";
 export interface RouterParts {
   readonly ledger: LedgerApi;
   readonly cluster: Cluster;
+  readonly replication: ReplicationView;
+  readonly discovery: Omit<DiscoveryParts, "draining">;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
   readonly shutdown: Shutdown;
@@ -39,6 +46,8 @@ const services = [
   LedgerService,
   IntegrityService,
   MembershipService,
+  ClusterService,
+  DiscoveryService,
   Health,
   ReflectionV1,
   ReflectionV1Alpha,
@@ -61,6 +70,9 @@ export function createRpcHandlers(parts: RouterParts): ReadonlyMap<string, Unive
   router.service(LedgerService, createLedgerService(parts.ledger));
   router.service(IntegrityService, createIntegrityService(parts.ledger.integrity));
   router.service(MembershipService, createMembershipService(parts.cluster, parts.shutdown.draining));
+  router.service(ClusterService, createClusterService(parts.replication));
+  const { draining } = parts.shutdown;
+  router.service(DiscoveryService, createDiscoveryService({ ...parts.discovery, draining }));
   router.service(
     Health,
     createHealthService(

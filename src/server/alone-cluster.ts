@@ -8,8 +8,16 @@ export interface AloneNode {
   readonly tags: MemberTags;
 }
 
-/** Returns the cluster of a node without gossip: itself. `self` is asked each time, because listeners choose their ports late. */
-export function aloneCluster(self: () => AloneNode, sinceMs: number): Cluster {
+export interface AloneClusterOptions {
+  /** Asked each time, because listeners choose their ports late. */
+  readonly self: () => AloneNode;
+  readonly sinceMs: number;
+  /** Tells if others are on the roster of this node, which then is no cluster of its own and should gossip. */
+  readonly hasOthers: () => boolean;
+}
+
+/** Returns the cluster of a node without gossip: itself. */
+export function aloneCluster({ self, sinceMs, hasOthers }: AloneClusterOptions): Cluster {
   const member = (): Member => ({
     ...self(),
     gossipAddress: "",
@@ -23,6 +31,8 @@ export function aloneCluster(self: () => AloneNode, sinceMs: number): Cluster {
     status: () => undefined,
     counts: () => undefined,
     members: () => [member()],
+    hasExchanged: () => !hasOthers(),
+    onExchanged: () => () => {},
     onChange: () => () => {},
     join: off,
     leave: off,

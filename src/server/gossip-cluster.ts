@@ -1,3 +1,4 @@
+import { type ClusterSettings, settingsConflict } from "../core/cluster-settings.ts";
 import { LedgerError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Member, MemberChange, MemberTags } from "../core/member.ts";
@@ -6,10 +7,13 @@ import type { GossipIncarnation } from "../ledger/gossip-incarnation.ts";
 import type { Clock } from "../ledger/ports.ts";
 import { GossipNode, type GossipNodeOptions } from "../node/gossip/gossip-node.ts";
 import type { KeyRequest } from "../node/gossip/key-messages.ts";
-import type { KeyRound } from "../node/gossip/key-rounds.ts";
+import { isOwnPlace } from "../node/gossip/joiner.ts";
 import type { Cluster, GossipCounts, GossipStatus, JoinOutcome, KeyReport } from "../rpc/cluster.ts";
 import type { RunningChild } from "../supervisor/spec.ts";
+import { FirstExchange } from "./first-exchange.ts";
 import { addCounts, noCounts } from "./gossip-counts.ts";
+import { hasLeft, inUse, notEverywhere, restarting } from "./gossip-refusals.ts";
+import { reportOf } from "./key-report.ts";
 
 export interface GossipClusterOptions extends Pick<
   GossipNodeOptions,
@@ -17,12 +21,16 @@ export interface GossipClusterOptions extends Pick<
 > {
   /** Asked when gossip starts: it begins before the ledger is made, and ends after. */
   readonly ledger: () => { readonly roster: Roster; readonly incarnation: GossipIncarnation };
-  /** What this node is called and says about itself; asked at each start, when the listeners have their ports. */
+  /** What this node is called and says about itself; asked when the listeners have their ports. */
   readonly self: () => LocalMember;
+  /** Of the cluster; nodes with others are no members of it. */
+  readonly settings: ClusterSettings;
   readonly clock: Clock;
   readonly log: Log;
   /** A member has changed. */
   readonly onChange: () => void;
+  /** The cluster that this node was to join, or was in, has other settings. Not called once it has heard from one that has its own. */
+  readonly onMisfit: (outcome: JoinOutcome) => void;
 }
 
 /** This node as it describes itself. */
@@ -36,11 +44,14 @@ export interface LocalMember {
 
 /** How often the roster hears who is alive. */
 const rosterIntervalMs = 60_000;
+/** How often this node looks whether it has something else to say about itself. */
+const describeIntervalMs = 500;
 
 /** This node as a member of a cluster, through any number of lives: gossip that crashes comes back at the same address. */
 export class GossipCluster implements Cluster {
   readonly #options: GossipClusterOptions;
   readonly #listeners = new Set<(change: MemberChange) => void>();
+  readonly #first: FirstExchange;
   #life: GossipNode | undefined;
   #port: number;
   /** As they were when the last life ended. */
@@ -49,29 +60,38 @@ export class GossipCluster implements Cluster {
   #hasLeft = false;
   #rosterTrouble: string | undefined;
   #crashed = Promise.withResolvers<Error>();
+  /** Whether the part that gossips runs, be it that this node has left. */
+  #isOn = false;
+  /** The last of what begins and ends lives, one after the other: two at a time would want the same port. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(options: GossipClusterOptions) {
     this.#options = options;
     this.#port = options.gossip.port;
+    this.#first = new FirstExchange(() => this.#isAwaitingOthers());
   }
 
   /** Begins a life. `isStopping` tells, when it ends, if the whole server does. Rejects with LedgerError. */
   async start(isStopping: () => boolean): Promise<RunningChild> {
     this.#crashed = Promise.withResolvers<Error>();
-    if (!this.#hasLeft) await this.#begin(this.#options.seeds);
+    await this.#inTurn(async () => {
+      if (!this.#hasLeft) await this.#begin(this.#options.seeds);
+      this.#isOn = true;
+    });
     const { clock } = this.#options;
-    let cancel = (): void => {};
-    const refresh = (): void => {
-      void this.#updateRoster({ members: this.members() });
-      cancel = clock.after(rosterIntervalMs, refresh);
-    };
-    refresh();
+    const ends = [
+      repeatedly(clock, rosterIntervalMs, () => void this.#updateRoster({ members: this.members() })),
+      repeatedly(clock, describeIntervalMs, () => this.#describe()),
+    ];
     return {
       crashed: this.#crashed.promise,
       stop: async () => {
-        cancel();
-        // A server that stops says so; one that only lost this part is back in a moment.
-        await this.#end(isStopping() ? "stop" : undefined);
+        for (const end of ends) end();
+        await this.#inTurn(async () => {
+          this.#isOn = false;
+          // A server that stops says so; one that only lost this part is back in a moment.
+          await this.#end(isStopping() ? "stop" : undefined);
+        });
       },
     };
   }
@@ -96,20 +116,34 @@ export class GossipCluster implements Cluster {
     return this.#life?.bound;
   }
 
+  hasExchanged(): boolean {
+    return this.#first.isOver;
+  }
+
+  onExchanged(listener: () => void): () => void {
+    return this.#first.onOver(listener);
+  }
+
   onChange(listener: (change: MemberChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   async join(addresses: readonly string[], signal: AbortSignal): Promise<readonly JoinOutcome[]> {
-    if (this.#hasLeft) {
-      this.#hasLeft = false;
+    await this.#inTurn(async () => {
+      if (!this.#hasLeft) return;
+      if (!this.#isOn) throw restarting();
       await this.#begin([]);
-    }
+      this.#hasLeft = false;
+    });
     return await this.#running.join(addresses, signal);
   }
 
   async leave(): Promise<void> {
+    await this.#inTurn(() => this.#leave());
+  }
+
+  async #leave(): Promise<void> {
     if (this.#hasLeft) return;
     void this.#running;
     this.#hasLeft = true;
@@ -133,6 +167,8 @@ export class GossipCluster implements Cluster {
     if (kept === undefined) return;
     const error = await roster.update({ forgotten: [kept.nodeId] });
     if (error !== undefined) throw error;
+    this.#first.recheck();
+    this.#options.onChange();
   }
 
   listKeys(signal: AbortSignal): Promise<KeyReport> {
@@ -162,8 +198,14 @@ export class GossipCluster implements Cluster {
     throw this.#hasLeft ? hasLeft() : restarting();
   }
 
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    await done;
+  }
+
   async #begin(seeds: readonly string[]): Promise<void> {
-    const { ledger, self, log, gossip, advertise, label, profile, keys } = this.#options;
+    const { ledger, self, log, gossip, advertise, label, profile, keys, settings } = this.#options;
     const { onPeerConnection, onKeysChanged } = this.#options;
     const { roster, incarnation } = ledger();
     await roster.load();
@@ -186,13 +228,51 @@ export class GossipCluster implements Cluster {
         onKeysChanged,
       },
       incarnation: first,
+      refuses: (theirs) => settingsConflict(settings, theirs),
+      onExchanged: () => this.#exchanged(),
+      onSeedsTried: (outcomes) => this.#seedsTried(outcomes),
       onChange: (change) => this.#changed(change),
       onIncarnation: (next) => void incarnation.announced(next),
     });
     this.#life = life;
+    // Others may have asked before.
+    this.#exchanged();
     this.#port = life.bound.port;
     void life.crashed.then((error) => this.#crashed.resolve(error));
     log.info("gossip has started", { address: life.address, encrypted: !keys.isEmpty });
+  }
+
+  /** Undefined before the roster is read. */
+  #isAwaitingOthers(): boolean | undefined {
+    const { ledger, seeds, self } = this.#options;
+    if (seeds.length > 0) return true;
+    const { roster } = ledger();
+    return roster.isLoaded ? roster.members().some(({ nodeId }) => nodeId !== self().nodeId) : undefined;
+  }
+
+  /** A whole state was merged: that of a ledger node, or of somebody who knows one. */
+  #exchanged(): void {
+    const isLedgerNode = ({ isSelf, state, tags }: Member): boolean =>
+      !isSelf && tags.nodeId !== undefined && (state === "alive" || state === "suspect");
+    if (this.#first.isOver || !this.members().some(isLedgerNode)) return;
+    this.#first.over();
+    this.#options.onChange();
+  }
+
+  #seedsTried(outcomes: readonly JoinOutcome[]): void {
+    if (this.#first.isOver || outcomes.some(({ error }) => error === undefined)) return;
+    const misfit = outcomes.find(({ isRefused }) => isRefused === true);
+    if (misfit !== undefined) return this.#options.onMisfit(misfit);
+    // A list that names this node alone names nobody to wait for.
+    if (!outcomes.every(isOwnPlace)) return;
+    this.#first.over();
+    this.#options.onChange();
+  }
+
+  #describe(): void {
+    if (this.#life?.describe() !== true) return;
+    const [member] = this.members();
+    if (member !== undefined) this.#tell({ kind: "updated", member });
   }
 
   async #end(goodBye: "leave" | "stop" | undefined): Promise<void> {
@@ -218,7 +298,9 @@ export class GossipCluster implements Cluster {
     if (tags.nodeId !== undefined) {
       const isGone = kind === "left" || kind === "forgotten";
       const news = isGone ? { ...member, state: "left" as const } : member;
-      void this.#updateRoster({ members: [...this.members().slice(0, 1), news] });
+      // Many change at once: what is done for each must not grow with how many there are.
+      const self = this.#life?.self ?? this.#lastMembers[0];
+      void this.#updateRoster({ members: self === undefined ? [news] : [self, news] });
     }
     this.#tell(change);
   }
@@ -259,56 +341,17 @@ const words: Readonly<Record<MemberChange["kind"], string>> = {
   forgotten: "been forgotten",
 };
 
-function reportOf({ states, failures }: KeyRound): KeyReport {
-  const keys = new Map<string, { id: string; members: string[]; primaryOf: string[] }>();
-  for (const [name, { ids, primary }] of states) {
-    for (const id of ids) {
-      const key = keys.get(id) ?? { id, members: [], primaryOf: [] };
-      keys.set(id, key);
-      key.members.push(name);
-      if (id === primary) key.primaryOf.push(name);
-    }
-  }
-  return {
-    keys: [...keys.values()],
-    failures: [...failures].map(([member, error]) => ({ member, error })),
+/** Calls `run` now and again and again, until the returned function is called. */
+function repeatedly(clock: Clock, everyMs: number, run: () => void): () => void {
+  let cancel = (): void => {};
+  const next = (): void => {
+    run();
+    cancel = clock.after(everyMs, next);
   };
+  next();
+  return () => cancel();
 }
 
 function isUnknown(error: unknown): boolean {
   return error instanceof LedgerError && error.facts.reason === "MEMBER_NOT_FOUND";
-}
-
-function notEverywhere(id: string, without: readonly string[]): LedgerError {
-  const text = `gossip key ${id} is not known to ${without.join(", ")}`;
-  return new LedgerError("FAILED_PRECONDITION", text, {
-    reason: "GOSSIP_KEY_NOT_EVERYWHERE",
-    field: "id",
-    value: id,
-    remedy: "add it first",
-  });
-}
-
-function inUse(id: string, users: readonly string[]): LedgerError {
-  return new LedgerError("FAILED_PRECONDITION", `${users.join(", ")} write with gossip key ${id}`, {
-    reason: "GOSSIP_KEY_PRIMARY",
-    field: "id",
-    value: id,
-    remedy: "use another key first",
-  });
-}
-
-function hasLeft(): LedgerError {
-  return new LedgerError("FAILED_PRECONDITION", "this node has left its cluster", {
-    reason: "GOSSIP_LEFT",
-    remedy: "join again",
-  });
-}
-
-function restarting(): LedgerError {
-  return new LedgerError("UNAVAILABLE", "gossip restarts", {
-    reason: "GOSSIP_STOPPED",
-    remedy: "try again when it is back",
-    retryAfterMs: 1000,
-  });
 }

@@ -1,13 +1,14 @@
 import type { Log } from "../core/log.ts";
 import type { ServerConfig } from "../config.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import type { LedgerApi } from "../ledger/ledger-api.ts";
 import type { Cluster } from "../rpc/cluster.ts";
 import { startGrpcListener } from "../rpc/grpc/listener.ts";
 import { startHttpListener } from "../rpc/http/listener.ts";
 import { BodyBudget } from "../rpc/incoming/body-budget.ts";
 import type { Listener } from "../rpc/listener-options.ts";
 import { metricsContentType, type PrometheusMetrics } from "../rpc/metrics.ts";
-import { createRpcHandlers } from "../rpc/router.ts";
+import type { ReplicationView } from "../rpc/replication-view.ts";
+import { createRpcHandlers, type RouterParts } from "../rpc/router.ts";
 import type { Shutdown } from "../rpc/shutdown.ts";
 import { hostCheck } from "./host-check.ts";
 import { readTls } from "./read-tls.ts";
@@ -24,8 +25,10 @@ export interface Listening {
 export function listenerParts(parts: {
   readonly config: ServerConfig;
   readonly log: Log;
-  readonly ledger: Ledger;
+  readonly ledger: LedgerApi;
   readonly cluster: Cluster;
+  readonly replication: ReplicationView;
+  readonly discovery: RouterParts["discovery"];
   readonly metrics: PrometheusMetrics;
   readonly readiness: TreeReadiness;
   readonly shutdown: Shutdown;

@@ -11,18 +11,22 @@ import type { NodeIdentity } from "./node-signer.ts";
 
 export interface MembershipOptions extends Pick<
   GossipClusterOptions,
-  "ledger" | "clock" | "log" | "onChange"
+  "ledger" | "clock" | "log" | "onChange" | "onMisfit" | "onPeerConnection" | "onKeysChanged"
 > {
   readonly config: ServerConfig;
   readonly version: string;
   /** Known once the storage was opened. */
   readonly identity: () => NodeIdentity & { readonly logName: string };
+  /** Whether this node can take appends now. */
+  readonly canWrite: () => boolean;
   /** Where the listeners are, once they listen. */
   readonly ports: () => { readonly grpc: number; readonly http: number };
 }
 
 export interface Membership {
   readonly cluster: Cluster;
+  /** What others need to speak with the nodes found; undefined if this node does not gossip. */
+  readonly gossip: { readonly cluster: GossipCluster; readonly keys: KeyHolder } | undefined;
   /** Begins to gossip; undefined if this node does not. `isStopping` tells, when it ends, if the whole server does. */
   readonly start: ((isStopping: () => boolean) => Promise<RunningChild>) | undefined;
 }
@@ -36,25 +40,34 @@ export function createMembership(options: MembershipOptions): Membership {
   };
   if (config.gossip === undefined) {
     const describe = (): AloneNode => ({ name: self().name, tags: self().tags("") });
-    const cluster = aloneCluster(describe, Number(clock.nowNs() / 1_000_000n));
-    return { cluster, start: undefined };
+    const hasOthers = (): boolean => {
+      const { roster } = options.ledger();
+      return !roster.isLoaded || roster.members().some(({ nodeId }) => nodeId !== self().nodeId);
+    };
+    const sinceMs = Number(clock.nowNs() / 1_000_000n);
+    const cluster = aloneCluster({ self: describe, sinceMs, hasOthers });
+    return { cluster, gossip: undefined, start: undefined };
   }
-  const { ledger, log, onChange } = options;
+  const { ledger, log, onChange, onMisfit, onPeerConnection, onKeysChanged } = options;
+  const keys = openKeys(config.gossipKeyFile);
+  const { replicas, writeCopies } = config;
   const cluster = new GossipCluster({
     gossip: config.gossip,
     advertise: config.gossipAdvertise,
     label: config.gossipLabel,
     profile: config.gossipTiming,
-    keys: openKeys(config.gossipKeyFile),
+    keys,
     seeds: config.join,
-    ...{ ledger, self, clock, log, onChange },
+    settings: { replicas, writeCopies },
+    ...{ ledger, self, clock, log, onChange, onMisfit, onPeerConnection, onKeysChanged },
   });
-  return { cluster, start: (isStopping) => cluster.start(isStopping) };
+  return { cluster, gossip: { cluster, keys }, start: (isStopping) => cluster.start(isStopping) };
 }
 
-function tagsOf({ config, version, identity, ports }: MembershipOptions, host: string): MemberTags {
+function tagsOf({ config, version, identity, ports, canWrite }: MembershipOptions, host: string): MemberTags {
   const { nodeId, logName } = identity();
   const { grpc, http } = ports();
+  const { replicas, writeCopies } = config;
   return {
     nodeId,
     rpcAddress: reachable({ ...config.grpc, port: grpc }, host),
@@ -63,6 +76,7 @@ function tagsOf({ config, version, identity, ports }: MembershipOptions, host: s
     logName,
     protocolMin: peerProtocol.min,
     protocolMax: peerProtocol.max,
+    ...{ replicas, writeCopies, canWrite: canWrite() },
   };
 }
 

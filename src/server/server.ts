@@ -6,7 +6,7 @@
 
 import { LedgerError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ConfigError, ServerConfig } from "../config.ts";
 import { loadHasher } from "../hash/load-hasher.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { watchProcess } from "../node/process-reading.ts";
@@ -21,12 +21,18 @@ import { shuttingDown } from "../rpc/shutdown.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { SupervisionEvent } from "../supervisor/spec.ts";
 import { SupervisionTree } from "../supervisor/supervision-tree.ts";
+import { aloneReplication } from "./alone-replication.ts";
+import { ClusterNode } from "./cluster/cluster-node.ts";
+import { ClusterReplication } from "./cluster/cluster-replication.ts";
 import { damageReports } from "./damage-reports.ts";
+import { settingsDiffer } from "./settings-differ.ts";
 import { listenerParts } from "./listening.ts";
+import { LocalGroups } from "./local-groups.ts";
 import { createMembership } from "./membership.ts";
 import { NodeSigner } from "./node-signer.ts";
 import { supervisedParts } from "./supervised-parts.ts";
 import { TreeReadiness } from "./tree-readiness.ts";
+import { WriteAbility } from "./write-ability.ts";
 
 export interface ServerOptions {
   readonly config: ServerConfig;
@@ -46,6 +52,8 @@ export interface Server {
   logKey(): Promise<string>;
   /** Resolves when a part failed too often and the server has stopped itself. */
   readonly crashed: Promise<Error>;
+  /** Resolves if the cluster that this node was to join, or was in, has other settings. It goes on until it is stopped. */
+  readonly misfit: Promise<ConfigError>;
   /** Takes a part of the tree for crashed, such as `ledger/storage`; false if it does not run. */
   fail(path: string, error: Error): boolean;
   /** Ends watches, lets calls end within the configured grace, closes the storage. Never rejects. */
@@ -61,6 +69,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const clock = createSystemClock();
   const store = new ReplaceableStore();
   const readProcess = watchProcess(options.process);
+  const misfit = Promise.withResolvers<ConfigError>();
+  const ability = new WriteAbility({
+    trouble: () => ledger.appendTrouble,
+    damaged: () => ledger.scrubbed.damaged,
+  });
+  const canWrite = (): boolean => ability.isAble;
   const membership = createMembership({
     ...{ config, clock, log },
     version: options.build.version,
@@ -68,8 +82,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     identity: () => ({ ...signer.identity, logName: signer.logName }),
     ports: () => ({ grpc: listening.grpc.port, http: listening.http.port }),
     onChange: () => readiness.changed(),
+    onMisfit: (outcome) => misfit.resolve(settingsDiffer(outcome)),
+    onPeerConnection: (socket, first, from) => node?.accept(socket, first, from),
+    onKeysChanged: () => node?.keysChanged(),
+    canWrite,
   });
-  const { cluster } = membership;
+  const { cluster, gossip } = membership;
   const metrics: PrometheusMetrics = new PrometheusMetrics({
     clock,
     build: options.build,
@@ -91,12 +109,24 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     zstd: createZstd(),
     inflate,
     observer: {
-      commit: (commit) => metrics.commit(commit),
+      commit(commit) {
+        ability.committed();
+        metrics.commit(commit);
+      },
       ...damageReports(log, () => readiness.changed()),
     },
     signer,
     scrubRate: config.scrubRate,
   });
+  const node =
+    gossip === undefined
+      ? undefined
+      : new ClusterNode({
+          ...{ ledger, clock, hasher, log, canWrite, cluster: gossip.cluster, keys: gossip.keys },
+          rules: { replicas: config.replicas, writeCopies: config.writeCopies },
+          gossipLabel: config.gossipLabel,
+          nodeId: () => signer.identity.nodeId,
+        });
   const readiness: TreeReadiness = new TreeReadiness(
     () => tree.state(),
     () => ledger.appendTrouble,
@@ -106,8 +136,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const draining = new AbortController();
   const over = new AbortController();
   const shutdown = { draining: draining.signal, over: over.signal };
-  const listening = listenerParts({ config, log, ledger, cluster, metrics, readiness, shutdown });
-  const parts = { config, log, store, ledger, signer, clock, listening, membership };
+  const watchersOf = (contextId: string): number => ledger.watchersOf(contextId);
+  const surface = {
+    replication:
+      node === undefined ? aloneReplication(ledger, cluster) : new ClusterReplication(node, ledger, cluster),
+    discovery: { groups: new LocalGroups({ cluster, clock, watchersOf }), clock, random: systemRandom },
+  };
+  const served = { ledger: node?.ledger ?? ledger, cluster, metrics, readiness, shutdown };
+  const listening = listenerParts({ config, log, ...served, ...surface });
+  const parts = { config, log, store, ledger, signer, clock, listening, membership, node };
   const root = supervisedParts({ ...parts, openStore: options.openStore, draining: draining.signal });
   const tree = new SupervisionTree(root, {
     clock,
@@ -126,12 +163,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     gossip: cluster.status(),
     logKey: async () => (await signer.verifierKeys(signer.logName))[0] ?? "",
     crashed: tree.crashed,
+    misfit: misfit.promise,
     fail: (path, error) => tree.fail(path, error),
     stop: () =>
       (stopped ??= (async () => {
         readiness.drain();
         draining.abort(shuttingDown());
         ledger.endWatches(goingAway());
+        node?.ledger.endWatches(goingAway());
         const cut = clock.after(config.drainMs, () => over.abort(shuttingDown()));
         // Together, so that they share the grace; the tree stops its parts one after the other.
         const ended = Promise.all([

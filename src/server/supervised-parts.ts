@@ -3,6 +3,7 @@ import type { Log } from "../core/log.ts";
 import type { ServerConfig } from "../config.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Clock } from "../ledger/ports.ts";
+import type { ClusterNode } from "./cluster/cluster-node.ts";
 import type { ReplaceableStore } from "../node/replaceable-store.ts";
 import type { SqliteStore } from "../store/sqlite-store.ts";
 import type { ChildSpec, Group, RestartPolicy, RunningChild } from "../supervisor/spec.ts";
@@ -33,20 +34,27 @@ export interface SupervisedParts {
   readonly clock: Clock;
   readonly listening: { readonly grpc: Listening; readonly http: Listening };
   readonly membership: Membership;
+  /** Undefined if this node keeps its contexts alone. */
+  readonly node: ClusterNode | undefined;
   /** Has fired if parts stop because the server stops, and not because they failed. */
   readonly draining: AbortSignal;
 }
 
 /** Returns the parts of a server, in the order in which they start; they stop in the opposite one. */
 export function supervisedParts(parts: SupervisedParts): Group {
-  const { config, log, openStore, store, ledger, signer, clock, listening, membership, draining } = parts;
+  const { config, log, openStore, store, ledger, signer, clock, listening, membership, draining, node } =
+    parts;
   const storage = child("storage", storageStopMs, async () => {
     const opened = await openStore();
-    await signer.begin(opened).catch(async (error: unknown) => {
+    const failed = async (error: unknown): Promise<never> => {
+      store.detach();
       await opened.abort();
       throw error;
-    });
+    };
+    await signer.begin(opened).catch(failed);
     store.attach(opened);
+    // Before anybody is served it is known if this node belongs to a cluster.
+    await ledger.roster.load().catch(failed);
     let hasCrashed = false;
     void opened.crashed.then(() => (hasCrashed = true));
     return {
@@ -83,7 +91,10 @@ export function supervisedParts(parts: SupervisedParts): Group {
   // After the listeners, whose ports it announces; it says good-bye before they stop.
   const gossip =
     start === undefined ? [] : [child("membership", membershipStopMs, () => start(() => draining.aborted))];
-  const children = [storage, watch, keeper, scrub, servers, ...gossip];
+  // Before the listeners, which ask it. It answers others once gossip takes their connections.
+  const replication =
+    node === undefined ? [] : [child("replication", keeperStopMs, async () => await node.start())];
+  const children = [storage, watch, keeper, scrub, ...replication, servers, ...gossip];
   return { name: "ledger", strategy: "one-for-one", children };
 }
 

@@ -24,9 +24,9 @@ interface MemoryLog {
 export class MemoryRows {
   readonly #logs = new Map<number, MemoryLog>();
 
-  /** Returns the rows of a log in their order, from sequence `after` + 1 on. */
-  of(log: number, after = 0): MemoryRow[] {
-    return (this.#logs.get(log)?.rows ?? []).slice(after).filter((row) => row !== undefined);
+  /** Returns the rows of a log with sequences after `after` up to `through`, in their order. */
+  of(log: number, after = 0, through = Infinity): MemoryRow[] {
+    return (this.#logs.get(log)?.rows ?? []).slice(after, through).filter((row) => row !== undefined);
   }
 
   /** Returns the first row with a findable id. */
@@ -50,8 +50,8 @@ export class MemoryRows {
     return page;
   }
 
-  write({ log, ...row }: NewRow): void {
-    const { rows, byId } = this.#made(log);
+  write(row: NewRow): void {
+    const { rows, byId } = this.#made(row.log);
     const id = row.findableId;
     const replaced = rows[row.sequence - 1]?.findableId;
     if (replaced !== undefined && byId.get(replaced)?.sequence === row.sequence) byId.delete(replaced);
@@ -63,7 +63,7 @@ export class MemoryRows {
 
   /** Moves rows after `after` to the log `archive`, and deletes those after `through`. */
   archive(log: number, after: number, through: number, archive: number): void {
-    for (const row of this.of(log, after)) if (row.sequence <= through) this.write({ ...row, log: archive });
+    for (const row of this.of(log, after, through)) this.write({ ...row, log: archive });
     while (this.discard(log, after));
   }
 

@@ -89,9 +89,8 @@ class MemoryStore implements Store {
 
   async contentHashes(log: number, first: number, count: number): Promise<Uint8Array> {
     const hashes: Uint8Array[] = [];
-    for (const { sequence, contentHash } of this.#rows.of(log, first - 1)) {
-      if (hashes.length === count || sequence !== first + hashes.length || contentHash.length !== hashBytes)
-        break;
+    for (const { sequence, contentHash } of this.#rows.of(log, first - 1, first - 1 + count)) {
+      if (sequence !== first + hashes.length || contentHash.length !== hashBytes) break;
       hashes.push(contentHash);
     }
     return joined(hashes);

@@ -19,6 +19,8 @@ export type Notice =
     }
   /** A node speaks versions that some member does not understand; nothing of its state was taken. */
   | { readonly kind: "versions-refused"; readonly reason: string }
+  /** A node cannot be a member together with this one: `reason` as `SwimOptions.refuses` has it. */
+  | { readonly kind: "member-refused"; readonly name: string; readonly reason: string }
   /** A probe over UDP got no answer, one over TCP did: UDP may be blocked. */
   | { readonly kind: "udp-unanswered"; readonly name: string }
   /** A packet or stream was not read: `refusal` as in the counters. */
@@ -52,7 +54,11 @@ export type Effect =
       readonly error: string | undefined;
       /** Members that the other node told of, itself included. */
       readonly members: number;
+      /** Set if the other node, or one it told of, cannot be a member together with this one: `error` is why. */
+      readonly isRefused?: true;
     }
+  /** The whole state of another node was merged, whoever asked for it: what that node knew is known here. */
+  | { readonly kind: "exchanged" }
   | { readonly kind: "user-message"; readonly bytes: Uint8Array; readonly reliable: boolean }
   /** The good-bye has gone round, or as far as it goes. */
   | { readonly kind: "departed" };

@@ -15,6 +15,13 @@ const nothing = new Uint8Array();
 /** Members that left are remembered so long, so that old packets do not bring them back. */
 const leftRememberedMs = 24 * 3_600_000;
 
+/** Why an exchange brought nothing. */
+interface Failure {
+  readonly reason: string;
+  /** True if it is because a node cannot be a member together with this one. */
+  readonly isRefusal?: boolean;
+}
+
 interface WireState {
   readonly prefix: Uint8Array;
   readonly incarnation: number;
@@ -54,8 +61,11 @@ export class Exchanges {
 
   /** Exchanges states with the node at `to`; a `join-ended` effect says how it went. */
   join(to: Endpoint, request: number): void {
-    this.#exchange(to, true, (error, members) =>
-      this.#node.outbox.push({ kind: "join-ended", request, error, members }),
+    this.#exchange(to, true, (failure, members) =>
+      this.#node.outbox.push({
+        ...{ kind: "join-ended", request, error: failure?.reason, members },
+        ...(failure?.isRefusal === true ? { isRefused: true } : {}),
+      }),
     );
   }
 
@@ -94,37 +104,59 @@ export class Exchanges {
     const range = this.#rangeWith(asked.states);
     const refusal = this.#merge(asked.states);
     if (refusal !== undefined) outbox.notice({ kind: "versions-refused", reason: refusal });
+    else if (this.#firstRefused(asked.states) === undefined) outbox.push({ kind: "exchanged" });
     this.#streams.reply(stream, this.#encode(false, range));
   }
 
-  #exchange(to: Endpoint, join: boolean, ended?: (error: string | undefined, members: number) => void): void {
+  #exchange(
+    to: Endpoint,
+    join: boolean,
+    ended?: (failure: Failure | undefined, members: number) => void,
+  ): void {
     const { streamTimeoutMs } = this.#node.options.timing;
     this.#streams.open(to, this.#encode(join, this.#versions.range()), streamTimeoutMs, (outcome) => {
-      const error = this.#mergeAnswer(to, outcome);
-      const members = error === undefined ? statesOf(outcome).length : 0;
-      ended?.(error, members);
+      const refused = join ? this.#firstRefused(statesOf(outcome)) : undefined;
+      if (refused !== undefined) this.#node.outbox.notice({ kind: "member-refused", ...refused });
+      const failure =
+        refused === undefined ? this.#mergeAnswer(to, outcome) : { ...refused, isRefusal: true };
+      ended?.(failure, failure === undefined ? statesOf(outcome).length : 0);
     });
   }
 
   /** Returns what went wrong, undefined if all is merged. */
-  #mergeAnswer(from: Endpoint, outcome: StreamOutcome): string | undefined {
+  #mergeAnswer(from: Endpoint, outcome: StreamOutcome): Failure | undefined {
     if (outcome.kind === "ended")
-      return outcome.error ?? "the other node closed without an answer: are key and label the same?";
-    if (outcome.kind === "refused") return `the answer was refused: ${outcome.refusal}`;
+      return {
+        reason: outcome.error ?? "the other node closed without an answer: are key and label the same?",
+      };
+    if (outcome.kind === "refused") return { reason: `the answer was refused: ${outcome.refusal}` };
     const { message } = outcome;
-    if (message.kind === "error") return `the other node says: ${message.error}`;
-    if (message.kind !== "push-pull") return `the answer is no state but ${message.kind}`;
+    if (message.kind === "error") return { reason: `the other node says: ${message.error}` };
+    if (message.kind !== "push-pull") return { reason: `the answer is no state but ${message.kind}` };
     const { self, table, outbox } = this.#node;
     const before = self.incarnation;
     const refusal = this.#merge(message.states);
     if (refusal !== undefined) {
       outbox.notice({ kind: "versions-refused", reason: refusal });
-      return refusal;
+      return { reason: refusal };
     }
+    if (this.#firstRefused(message.states) === undefined) outbox.push({ kind: "exchanged" });
     // It holds something untrue about this node, and might otherwise hear of it last.
     if (self.incarnation !== before) {
       const [slot = -1] = table.pick(1, (other) => sameEndpoint(table.profileOf(other).endpoint, from));
       this.#gossiper.send(slot, from, self.alive());
+    }
+    return undefined;
+  }
+
+  /** Returns the first node that cannot be a member together with this one, and why. */
+  #firstRefused(states: readonly NodeState[]): { name: string; reason: string } | undefined {
+    const { options, self } = this.#node;
+    if (options.refuses === undefined) return undefined;
+    for (const { state, name, meta } of states) {
+      if (state !== nodeStates.alive || name === self.name) continue;
+      const reason = options.refuses(meta);
+      if (reason !== undefined) return { name, reason };
     }
     return undefined;
   }

@@ -30,6 +30,8 @@ export class MemberTable {
   /** When members that are not alive came to be so. */
   readonly #since = new Map<number, number>();
   readonly #retired = new Set<number>();
+  /** How many of those that are alive or suspect have versions of their own. */
+  readonly #strangers = new Map<string, { readonly versions: Uint8Array; count: number }>();
   #known = 0;
   #alive = 0;
 
@@ -108,18 +110,28 @@ export class MemberTable {
   }
 
   setProfile(slot: number, profile: Profile): void {
+    if (this.isActive(slot)) this.#countVersions(slot, -1);
     this.#profiles[slot] = profile;
+    if (this.isActive(slot)) this.#countVersions(slot, 1);
+  }
+
+  /** Versions that members which are alive or suspect have, each once; those of ledger nodes excepted. */
+  *strangeVersions(): Generator<Uint8Array> {
+    for (const { versions } of this.#strangers.values()) yield versions;
   }
 
   setState(slot: number, state: number, incarnation: number, nowMs: number): void {
     const before = this.stateOf(slot);
-    if (this.isActive(slot)) this.#alive--;
+    const wasActive = this.isActive(slot);
     this.#states[slot] = state;
     this.#incarnations[slot] = incarnation;
-    if (this.isActive(slot)) {
-      this.#alive++;
-      if (this.#retired.delete(slot)) this.#enter(slot);
+    const isActive = this.isActive(slot);
+    if (isActive !== wasActive) {
+      const change = isActive ? 1 : -1;
+      this.#alive += change;
+      this.#countVersions(slot, change);
     }
+    if (isActive && this.#retired.delete(slot)) this.#enter(slot);
     if (state === stateCodes.alive) this.#since.delete(slot);
     else if (state !== before) this.#since.set(slot, nowMs);
   }
@@ -188,6 +200,17 @@ export class MemberTable {
     const name = stateNames[this.stateOf(slot)];
     assert(name !== undefined, "a member has a state");
     return name;
+  }
+
+  #countVersions(slot: number, change: 1 | -1): void {
+    const profile = this.#profiles[slot];
+    const text = profile?.strangeVersions;
+    if (profile === undefined || text === undefined) return;
+    const entry = this.#strangers.get(text) ?? { versions: profile.versions, count: 0 };
+    entry.count += change;
+    assert(entry.count >= 0, "versions are counted once for each member");
+    if (entry.count === 0) this.#strangers.delete(text);
+    else this.#strangers.set(text, entry);
   }
 
   #enter(slot: number): void {

@@ -2,6 +2,7 @@ import { assert } from "../core/assert.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { sameEndpoint } from "./endpoint.ts";
 import { sameBytes } from "../core/snapshot/same-bytes.ts";
+import { isFlexible } from "./versions.ts";
 import { nodeStatePrefix } from "./wire/encode-message.ts";
 
 /** What a member said about itself last: everything but its state. */
@@ -10,9 +11,13 @@ export interface Profile {
   readonly endpoint: Endpoint;
   readonly meta: Uint8Array;
   readonly versions: Uint8Array;
+  /** The same as text; undefined if they are those of a ledger node, which fit any. */
+  readonly strangeVersions: string | undefined;
   /** The part of its state on the wire that does not change. */
   readonly prefix: Uint8Array;
 }
+
+export type ProfileParts = Pick<Profile, "endpoint" | "meta" | "versions">;
 
 /**
  * Gives names small numbers, their slots, so that tables of members are arrays; and keeps one copy of equal profiles.
@@ -69,19 +74,20 @@ export class NameTable {
   }
 
   /** Returns the profile with these parts, of which it keeps no copy that the caller could change. */
-  profile(slot: number, parts: Omit<Profile, "name" | "prefix">): Profile {
+  profile(slot: number, parts: ProfileParts): Profile {
     const last = this.#profiles[slot];
     if (last !== undefined && sameParts(last, parts)) return last;
     const name = this.nameOf(slot);
     const { endpoint, meta, versions } = parts;
     const prefix = nodeStatePrefix({ name, ...endpoint, meta, versions });
-    const profile = { name, endpoint, meta, versions, prefix };
+    const strangeVersions = isFlexible(versions) ? undefined : versions.join(".");
+    const profile = { name, endpoint, meta, versions, strangeVersions, prefix };
     this.#profiles[slot] = profile;
     return profile;
   }
 }
 
-function sameParts(one: Omit<Profile, "name" | "prefix">, other: Omit<Profile, "name" | "prefix">): boolean {
+function sameParts(one: ProfileParts, other: ProfileParts): boolean {
   return (
     sameEndpoint(one.endpoint, other.endpoint) &&
     sameBytes(one.meta, other.meta) &&

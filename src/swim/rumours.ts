@@ -6,6 +6,7 @@ import { type Endpoint, normalAddress, sameEndpoint } from "./endpoint.ts";
 import type { Gossiper } from "./gossiper.ts";
 import { memberView } from "./member-view.ts";
 import { stateCodes } from "./member-table.ts";
+import { Moves } from "./moves.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { Profile } from "./name-table.ts";
 import { suspicionTimeout } from "./scaling.ts";
@@ -35,6 +36,7 @@ export class Rumours {
   readonly #suspicions = new Map<number, Suspicion>();
   /** Members that left because somebody forgot them. */
   readonly #forgotten = new Set<number>();
+  readonly #moves = new Moves();
 
   constructor(node: NodeContext, gossiper: Gossiper, versions: VersionAgreement) {
     this.#node = node;
@@ -49,7 +51,7 @@ export class Rumours {
   alive(message: Alive): void {
     const { self, counters } = this.#node;
     const { node: name, incarnation } = message;
-    if (!isPossible(message)) {
+    if (!isPossible(message) || incarnation > this.#incarnationMax) {
       counters.invalidMessages++;
       return;
     }
@@ -62,6 +64,7 @@ export class Rumours {
     const moves = known !== -1 && !sameEndpoint(table.profileOf(known).endpoint, endpoint);
     if (known !== -1 && incarnation <= table.incarnationOf(known) && !moves) return;
     if ((known === -1 || !table.isActive(known)) && !this.#areUnderstood(message)) return;
+    if (this.#isRefused(message)) return;
     if (known === -1 && !this.#makeRoom()) return;
     const slot = known === -1 ? table.insert(name, this.#node.nowMs, true) : known;
     this.#accept(slot, message, endpoint, known === -1);
@@ -148,6 +151,14 @@ export class Rumours {
   removed(slot: number): void {
     this.#forgotten.delete(slot);
     this.#suspicions.delete(slot);
+    this.#moves.removed(slot);
+  }
+
+  #isRefused({ node: name, meta }: Alive): boolean {
+    const { options, outbox } = this.#node;
+    const reason = options.refuses?.(meta);
+    if (reason !== undefined) outbox.notice({ kind: "member-refused", name, reason });
+    return reason !== undefined;
   }
 
   #aliveAboutSelf(message: Alive, endpoint: Endpoint): void {
@@ -190,7 +201,7 @@ export class Rumours {
     if (state === stateCodes.dead && isNewer && options.isSameNode?.(knownMeta, meta) === true) return true;
     counters.nameConflicts++;
     outbox.notice({ kind: "name-conflict", name, known, other });
-    return false;
+    return isNewer && this.#moves.wasAt(slot, other, this.#node.nowMs);
   }
 
   /** Tells if all members understand the versions of one that comes, or comes back. */
@@ -221,6 +232,7 @@ export class Rumours {
     const isChanged = isNew || !isSameProfile(table.profileOf(slot), profile);
     this.#suspicions.delete(slot);
     this.#forgotten.delete(slot);
+    if (!isNew) this.#move(slot, message, endpoint);
     table.setProfile(slot, profile);
     table.setState(slot, stateCodes.alive, incarnation, nowMs);
     this.#passOn(slot, { ...message, ...endpoint });
@@ -228,6 +240,16 @@ export class Rumours {
     else if (isChanged) this.#changed(slot, "updated");
     else if (before === stateCodes.suspect) this.#changed(slot, "recovered");
     if (isNew || isChanged) this.#versions.adapt(versions, () => this.announce());
+  }
+
+  /** Tells whoever may still be where a member was that it is said to be somewhere else, so that it can contradict. */
+  #move(slot: number, message: Alive, to: Endpoint): void {
+    const { table, options, nowMs } = this.#node;
+    const from = table.profileOf(slot).endpoint;
+    if (sameEndpoint(from, to)) return;
+    const forMs = options.timing.gossipToTheDeadMs;
+    const left = this.#moves.moved(slot, { from, to }, { nowMs, forMs });
+    if (left !== undefined) this.#gossiper.sendAlone(slot, left, { ...message, ...to });
   }
 
   #beginSuspicion(slot: number, message: Suspect): void {
@@ -275,9 +297,13 @@ export class Rumours {
     this.#node.outbox.push({ kind: "member", change, member: memberView(this.#node.table, slot) });
   }
 
+  get #incarnationMax(): number {
+    return Math.min(incarnationMax, this.#node.options.incarnationMax?.() ?? incarnationMax);
+  }
+
   /** Tells if somebody can be accused of this incarnation. */
   #isPlausible(incarnation: number): boolean {
-    if (incarnation < incarnationMax) return true;
+    if (incarnation < this.#incarnationMax) return true;
     this.#node.counters.invalidMessages++;
     return false;
   }

@@ -15,6 +15,8 @@ export interface SwimOptions {
   readonly meta: Uint8Array;
   /** The first incarnation: Unix seconds, or more if an earlier life went beyond. */
   readonly incarnation: number;
+  /** The greatest incarnation that anybody can have come to by now; what is said of greater ones is not heard. */
+  readonly incarnationMax?: () => number;
   readonly timing: Timing;
   /** Nodes of another label are not heard; empty for none. At most 255 bytes. */
   readonly label: string;
@@ -27,6 +29,11 @@ export interface SwimOptions {
    * address. Never, unless given.
    */
   readonly isSameNode?: (knownMeta: Uint8Array, meta: Uint8Array) => boolean;
+  /**
+   * Tells by what another node says about itself why it cannot be a member together with this one; undefined if it can.
+   * It never becomes one here, and to join it, or those who have it, fails. Everybody can, unless given.
+   */
+  readonly refuses?: (meta: Uint8Array) => string | undefined;
   /** Names and what goes with them; of its own unless given. Nodes of one simulation share it to save memory. */
   readonly names?: NameTable;
 }

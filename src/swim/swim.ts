@@ -76,15 +76,27 @@ export class Swim {
     return this.#node.self.incarnation;
   }
 
+  /** What it says about itself. */
+  get meta(): Uint8Array {
+    return this.#node.self.meta;
+  }
+
   /** Messages that are being passed on. */
   get queued(): number {
     return this.#gossiper.queued;
   }
 
+  /** This node alone, at no cost. */
+  get self(): MemberView {
+    const { name, endpoint, meta, versions, incarnation, standing } = this.#node.self;
+    const state = standing === "leaving" && this.#hasDeparted ? "left" : "alive";
+    return { name, endpoint, meta, versions, incarnation, state, isSelf: true };
+  }
+
   /** This node, then every other it knows of, those that somebody made forget excepted. */
   members(): MemberView[] {
     const { table } = this.#node;
-    const views = [this.#selfView()];
+    const views = [this.self];
     for (const slot of table.slots())
       if (!this.#rumours.isForgotten(slot)) views.push(memberView(table, slot));
     return views;
@@ -266,12 +278,6 @@ export class Swim {
     if (slot === -1 || !table.isActive(slot)) throw noMember(to);
     const body = encodeStreamMessage({ kind: "user", bytes });
     this.#streams.post(table.profileOf(slot).endpoint, body, options.timing.streamTimeoutMs);
-  }
-
-  #selfView(): MemberView {
-    const { name, endpoint, meta, versions, incarnation, standing } = this.#node.self;
-    const state = standing === "leaving" && this.#hasDeparted ? "left" : "alive";
-    return { name, endpoint, meta, versions, incarnation, state, isSelf: true };
   }
 }
 

@@ -9,6 +9,9 @@ import {
   type VersionRange,
 } from "./versions.ts";
 
+/** Of members at the same time, so that what a newcomer costs does not grow with those there are. */
+const differentVersionsMax = 64;
+
 /**
  * Keeps a cluster to versions that all of its members understand, by
  * [memberlist's rule](https://github.com/hashicorp/memberlist/blob/master/state.go): the current versions of each must lie
@@ -25,8 +28,11 @@ export class VersionAgreement {
   refusal(newcomers: Iterable<Uint8Array>): string | undefined {
     const strangers = [...newcomers].filter((versions) => !isFlexible(versions));
     if (strangers.length === 0) return undefined;
-    const range = strangers.reduce(narrow, this.range());
-    const misfit = [...strangers, ...this.#members()].find((versions) => !fits(range, versions));
+    const members = this.#members();
+    if (members.length > differentVersionsMax)
+      return `there are ${members.length} different versions already`;
+    const range = [...strangers, ...members].reduce(narrow, anyVersions);
+    const misfit = [...strangers, ...members].find((versions) => !fits(range, versions));
     if (misfit === undefined) return undefined;
     const { protocolMin, protocolMax, delegateMin, delegateMax } = range;
     return `versions ${[...misfit].join(".")} do not fit: all members speak protocol ${protocolMin} to ${protocolMax} and delegate ${delegateMin} to ${delegateMax}`;
@@ -48,10 +54,9 @@ export class VersionAgreement {
     announce();
   }
 
+  /** Returns all versions that there are. They are few: ledger nodes, however many, are no narrower than this one. */
   #members(): Uint8Array[] {
     const { table, self } = this.#node;
-    const versions = [self.versions];
-    for (const slot of table.slots()) if (table.isActive(slot)) versions.push(table.profileOf(slot).versions);
-    return versions;
+    return [self.versions, ...table.strangeVersions()];
   }
 }

@@ -36,7 +36,9 @@ export function areVersions(versions: Uint8Array): boolean {
 
 /** Tells if a member moves to whatever version the others speak, as this node does. */
 export function isFlexible(versions: Uint8Array): boolean {
-  return versions[3] === delegateMin && versions[4] === delegateMax;
+  const [min, max, current, leastDelegate, greatestDelegate] = versions;
+  const isOwnProtocol = min === protocol[0] && max === protocol[1] && current === protocol[2];
+  return isOwnProtocol && leastDelegate === delegateMin && greatestDelegate === delegateMax;
 }
 
 /** The versions that all members of a cluster understand. */

@@ -108,3 +108,27 @@ export function promisedTo(view: HolderView, claim: Claim): Terms {
   if (terms !== undefined) return { ...terms, promised: claim.epoch };
   return { holders: claim.holders, promised: claim.epoch, accepted: noEpoch, committed: 0, leaving: false };
 }
+
+export type HoldersVerdict =
+  | Refusal
+  /** The new holders are accepted. */
+  | { readonly kind: "accept" }
+  /** This node is none of them: it gives its copy up. */
+  | { readonly kind: "leave" }
+  | { readonly kind: "behind"; readonly latest: number };
+
+/** Judges new holders that the home of a context names, whose history ends at `position`. */
+export function judgeHolders(
+  view: HolderView,
+  claim: Claim & { readonly position: Position },
+): HoldersVerdict {
+  const terms = termsOf(view);
+  if (terms !== undefined && compareEpochs(claim.epoch, terms.promised) < 0)
+    return { kind: "refused", promised: terms.promised };
+  if (!claim.holders.includes(view.selfId)) return { kind: "leave" };
+  if (terms?.leaving === true) return { kind: "not-holder", holders: terms.holders };
+  const { position } = claim;
+  if (view.latest !== position.latest || !sameBytes(view.root, position.root))
+    return { kind: "behind", latest: view.latest };
+  return { kind: "accept" };
+}

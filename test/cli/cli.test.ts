@@ -19,6 +19,8 @@ const commands = [
   "key",
   "keygen",
   "status",
+  "forks",
+  "groups",
   "members",
   "join",
   "leave",

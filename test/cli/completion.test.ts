@@ -37,6 +37,8 @@ describe("completion", () => {
     ["converge-ledger completion p", ["powershell"]],
     ["converge-ledger help lo", ["load"]],
     ["converge-ledger members f", ["forget"]],
+    ["converge-ledger groups m", ["members"]],
+    ["converge-ledger append demo k x --min", ["--min-copies"]],
     ["converge-ledger keyring ", [...serverOptions, "list", "add", "use", "remove"]],
   ])("bash completes %p", async (line, expected) => {
     const words = line.split(" ");

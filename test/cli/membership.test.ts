@@ -43,8 +43,8 @@ async function cli(args: readonly string[], options?: MemoryIoOptions) {
 }
 
 const since = "2026-11-23T08:26:42.250000000Z";
-const lineOfA = `a\talive\t127.0.0.1:7946\t127.0.0.1:50051\t1.2.3\t${since}\tself\n`;
-const lineOfStranger = `stranger\tsuspect\t[fd00::5]:1\t-\t-\t${since}\t\n`;
+const lineOfA = `a\talive\t127.0.0.1:7946\t127.0.0.1:50051\t1.2.3\t${since}\tself\t3/majority\t\n`;
+const lineOfStranger = `stranger\tsuspect\t[fd00::5]:1\t-\t-\t${since}\t\t-\t\n`;
 
 describe("members", () => {
   beforeEach(() => start({ members: [member("a", { isSelf: true }), stranger] }));
@@ -57,9 +57,9 @@ describe("members", () => {
     const { out } = await cli(["members"], { isTerminal: true });
     expect(out).toBe(
       [
-        "NAME      STATE    ADDRESS         RPC              VERSION  SINCE",
-        `a         alive    127.0.0.1:7946  127.0.0.1:50051  1.2.3    ${since}  self`,
-        `stranger  suspect  [fd00::5]:1     -                -        ${since}`,
+        "NAME      STATE    ADDRESS         RPC              VERSION  SINCE                                 COPIES",
+        `a         alive    127.0.0.1:7946  127.0.0.1:50051  1.2.3    ${since}  self  3/majority`,
+        `stranger  suspect  [fd00::5]:1     -                -        ${since}        -`,
         "",
       ].join("\n"),
     );
@@ -114,9 +114,9 @@ describe("members", () => {
       expect(await ended).toBe(130);
       expect(io.written.err()).toBe("");
       if (flags.length === 0) {
-        const rest = `127.0.0.1:7946\t127.0.0.1:50051\t1.2.3\t${since}\t`;
+        const rest = `127.0.0.1:7946\t127.0.0.1:50051\t1.2.3\t${since}\t\t3/majority\t`;
         expect(printed).toEqual([
-          lineOfA.trimEnd(),
+          lineOfA.slice(0, -1),
           lineOfStranger.slice(0, -1),
           `joined\tc\talive\t${rest}`,
           `died\tc\tdead\t${rest}`,
@@ -142,7 +142,7 @@ describe("a node that does not gossip", () => {
 
   test("has one member, and a hint", async () => {
     const { code, out, err } = await cli(["members"]);
-    expect([code, out]).toEqual([0, "n-1\talive\t-\t-\t-\t1970-01-01T00:00:00.000000000Z\tself\n"]);
+    expect([code, out]).toEqual([0, "n-1\talive\t-\t-\t-\t1970-01-01T00:00:00.000000000Z\tself\t-\t\n"]);
     expect(err).toContain("--gossip");
   });
 

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "bun:test";
+import { AcknowledgedSequences } from "../../src/client/acknowledged-sequences.ts";
 import { createLedgerClient, type LedgerClientOptions } from "../../src/client/ledger-client.ts";
 import {
   type AppendRequest,
@@ -109,6 +110,68 @@ describe("append()", () => {
     });
     const client = createLedgerClient({ ...options, fetch, onRetry: () => stop.abort(new Error("enough")) });
     await expect(client.append("c", { key: "k" }, { signal: stop.signal })).rejects.toThrow("enough");
+  });
+});
+
+describe("reads of what was written", () => {
+  function serverOf() {
+    const asked: string[] = [];
+    const fetch = fakeFetch((router) => {
+      router.service(ContextService, {
+        append: ({ contextId }) => ({ entry: { sequence: contextId === "a" ? 7n : 3n } }),
+        get(request) {
+          asked.push(`${request.contextId} ${request.minSequence} ${request.read}`);
+          return create(GetResponseSchema, {});
+        },
+        load: () => ({ latestSequence: 20n }),
+      });
+      router.service(LedgerService, {
+        appendBatch: () => ({ receipts: [{ sequence: 11n }, { sequence: 12n }, { sequence: 4n }] }),
+      });
+    });
+    const client = createLedgerClient({ ...options, fetch });
+    const read = async (contextId: string, range = {}): Promise<string | undefined> => {
+      await Array.fromAsync(client.get(contextId, range));
+      return asked.at(-1);
+    };
+    return { client, read, fetch, asked };
+  }
+
+  test("wait for the last acknowledgement in that context", async () => {
+    const { client, read } = serverOf();
+    expect(await read("a")).toBe("a 0 0");
+    await client.append("a", { key: "k" });
+    expect([await read("a"), await read("b")]).toEqual(["a 7 0", "b 0 0"]);
+    await client.appendBatch("a", [{ key: "k" }]);
+    expect(await read("a")).toBe("a 12 0");
+    await client.append("a", { key: "k" });
+    expect(await read("a")).toBe("a 12 0");
+    await client.load("a", payload);
+    expect(await read("a")).toBe("a 20 0");
+  });
+
+  test("are of any copy, and wait for what they are told, if that is asked for", async () => {
+    const { client, read } = serverOf();
+    await client.append("a", { key: "k" });
+    expect(await read("a", { read: "any" })).toBe("a 7 2");
+    expect(await read("a", { read: "any", minSequence: 0n })).toBe("a 0 2");
+  });
+
+  test("wait for nothing if that is turned off", async () => {
+    const { fetch, asked } = serverOf();
+    const client = createLedgerClient({ ...options, fetch, readYourWrites: false });
+    await client.append("a", { key: "k" });
+    await Array.fromAsync(client.get("a"));
+    expect(asked).toEqual(["a 0 0"]);
+  });
+
+  test("remember a bounded number of contexts", () => {
+    const acknowledged = new AcknowledgedSequences();
+    for (let n = 0; n <= 10_000; n += 1) acknowledged.note(`c${n}`, 5n);
+    expect([acknowledged.of("c0"), acknowledged.of("c1"), acknowledged.of("c10000")]).toEqual([0n, 5n, 5n]);
+    acknowledged.note("c1", 2n);
+    acknowledged.note("new", 1n);
+    expect([acknowledged.of("c1"), acknowledged.of("c2")]).toEqual([5n, 0n]);
   });
 });
 

@@ -54,6 +54,7 @@ test.skipIf(!canMount)(
       const snapshot = await answerOf(client, `${service}/Snapshot`, { contextId });
       expect(snapshot["sequence"]).toBe(String(acknowledged));
       expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+      expect(await isReadOnly(client)).toBe(true);
 
       rmSync(ballast);
       await until(
@@ -67,6 +68,7 @@ test.skipIf(!canMount)(
       expect(await answerOf(client, `${service}/Append`, append)).toMatchObject({
         entry: { sequence: String(acknowledged + 2) },
       });
+      expect(await isReadOnly(client)).toBe(false);
       server.signal("SIGTERM");
       expect(await within("the end", server.exited)).toBe(0);
       await Promise.all([watching, watchingLate]);
@@ -114,4 +116,10 @@ async function watch(server: ServerProcess, seen: number[]): Promise<void> {
     if (next === undefined) return;
     seen.push(Number((JSON.parse((next.value as { data: string }).data) as Json)["sequence"]));
   }
+}
+
+/** Whether the node tells others that it takes no appends. */
+async function isReadOnly(client: InteropClient): Promise<boolean> {
+  const { members } = await answerOf(client, "converge.ledger.v1.MembershipService/Members", {});
+  return (members as Json[])[0]?.["readOnly"] === true;
 }

@@ -42,6 +42,12 @@ test("a byte that is flipped in the file is found by the scrub, and only its ent
       (await readyz(server)).includes("[!]integrity degraded: "),
     );
     await tellsOfDamage(server);
+    const { members } = await answerOf(
+      fetchClient(server.url),
+      "converge.ledger.v1.MembershipService/Members",
+      {},
+    );
+    expect(members).toMatchObject([{ readOnly: true }]);
     await keepsItFromReaders(server);
     expect(await answerOf(fetchClient(server.url), "grpc.health.v1.Health/Check", {})).toEqual({
       status: "SERVING",

@@ -21,6 +21,8 @@ const services = [
   "converge.ledger.v1.LedgerService",
   "converge.ledger.v1.IntegrityService",
   "converge.ledger.v1.MembershipService",
+  "converge.ledger.v1.ClusterService",
+  "converge.ledger.v1.DiscoveryService",
 ];
 const check = "grpc.health.v1.Health/Check";
 

@@ -71,6 +71,7 @@ describe.skipIf(serf === null)(`serf agents and ours in one cluster${lacks}`, ()
         v: version ?? "",
         log: logName ?? "",
       },
+      ...{ r: "3", w: "majority", cw: "1" },
       p: `${protocolMin}-${protocolMax}`,
     });
     expect(shown?.addr).toBe(ours2.address);

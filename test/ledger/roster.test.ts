@@ -180,6 +180,15 @@ describe("Roster.update() of a known node", () => {
     },
   );
 
+  test("forgets whoever had its name before: a node whose data directory is gone", async () => {
+    const { ledger, store } = ledgerWorld();
+    await ledger.roster.update({ members: [self(), seen(2, { name: "b" })] });
+    await ledger.roster.update({ members: [self(), seen(3, { name: "b" })] });
+    const kept = [idOf(1), idOf(3)];
+    expect(ledger.roster.members().map(({ nodeId }) => nodeId)).toEqual(kept);
+    expect((await store.roster()).map(({ nodeId }) => nodeId)).toEqual(kept);
+  });
+
   test("does not write in turns of two members that claim one node id", async () => {
     const world = ledgerWorld();
     const copy = seen(3, { id: 2 });

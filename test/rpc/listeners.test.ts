@@ -418,6 +418,8 @@ describe.each([
       list?.case === "listServicesResponse" && list.value.service.map(({ name }) => name).sort(),
     ).toEqual([
       "converge.context.v1.ContextService",
+      "converge.ledger.v1.ClusterService",
+      "converge.ledger.v1.DiscoveryService",
       "converge.ledger.v1.IntegrityService",
       "converge.ledger.v1.LedgerService",
       "converge.ledger.v1.MembershipService",

@@ -4,7 +4,7 @@ import { membershipChecks, membershipReport } from "../../src/rpc/membership-rea
 import { aloneCluster } from "../../src/server/alone-cluster.ts";
 import { fakeCluster, member } from "../support/fake-cluster.ts";
 
-const alone = aloneCluster(() => ({ name: "n-1", tags: {} }), 0);
+const alone = aloneCluster({ self: () => ({ name: "n-1", tags: {} }), sinceMs: 0, hasOthers: () => false });
 const self = member("a", { isSelf: true });
 
 describe("membershipChecks()", () => {
@@ -24,8 +24,21 @@ describe("membershipChecks()", () => {
     expect(membershipReport(left)).toMatchObject({ gossip: false, counts: { alive: 1, left: 1 } });
   });
 
+  test("is not ready before this node has heard from its cluster", () => {
+    const [check] = membershipChecks(fakeCluster({ hasExchanged: false }));
+    expect(check).toMatchObject({ name: "members", ok: false });
+    expect(check?.detail).toStartWith("has not heard from its cluster since it was started; ");
+  });
+
   test("says nothing without gossip", () => {
     expect(membershipChecks(alone)).toEqual([]);
+  });
+
+  test("is not ready without gossip if others are on its roster", () => {
+    const cutOff = { ...alone, hasExchanged: () => false };
+    expect(membershipChecks(cutOff)).toMatchObject([
+      { ok: false, detail: expect.stringContaining("--gossip") },
+    ]);
   });
 });
 

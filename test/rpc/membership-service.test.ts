@@ -64,6 +64,8 @@ describe("MembershipService asks the cluster and answers what it says:", () => {
           logName: "converge.local/a",
           protocolMin: 1,
           protocolMax: 2,
+          replicas: 3,
+          writeCopies: "WRITE_COPIES_MAJORITY",
         },
         {
           name: "stranger",
@@ -79,7 +81,9 @@ describe("MembershipService asks the cluster and answers what it says:", () => {
 
   test("Members of a node that does not gossip: itself", async () => {
     const tags = { version: "1.2.3", rpcAddress: "127.0.0.1:50051" };
-    const { client } = clientOf(aloneCluster(() => ({ name: "n-1", tags }), 1000));
+    const { client } = clientOf(
+      aloneCluster({ self: () => ({ name: "n-1", tags }), sinceMs: 1000, hasOthers: () => false }),
+    );
     expect(toJson(MembersResponseSchema, await client.members({}))).toEqual({
       gossip: {},
       members: [
@@ -210,7 +214,13 @@ describe("MembershipService refuses", () => {
     ["RemoveGossipKey", (client) => client.removeGossipKey({ id: "0123456789abcdef" })],
   ];
   test.each(commands)("%s on a node that does not gossip, and says how to start it", async (_, call) => {
-    const error = await failureOf(call(clientOf(aloneCluster(() => ({ name: "n-1", tags: {} }), 0)).client));
+    const error = await failureOf(
+      call(
+        clientOf(
+          aloneCluster({ self: () => ({ name: "n-1", tags: {} }), sinceMs: 0, hasOthers: () => false }),
+        ).client,
+      ),
+    );
     const [info] = error.findDetails(ErrorInfoSchema);
     expect([error.code, info?.reason]).toEqual([Code.FailedPrecondition, "GOSSIP_OFF"]);
     expect(info?.metadata["remedy"]).toContain("--gossip");

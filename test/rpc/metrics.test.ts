@@ -11,7 +11,7 @@ const idle: MetricSources = {
   queued: () => ({ entries: 6, bytes: 70 }),
   watches: () => ({ contexts: 2, lagging: 1 }),
   scrub: () => ({ entries: 9, passes: 1, damaged: 2, lastPassAgeSeconds: 0.5 }),
-  cluster: aloneCluster(() => ({ name: "n-1", tags: {} }), 0),
+  cluster: aloneCluster({ self: () => ({ name: "n-1", tags: {} }), sinceMs: 0, hasOthers: () => false }),
   process: () => ({
     cpuSeconds: 1.5,
     residentBytes: 2 ** 26,

@@ -119,7 +119,14 @@ function descriptorSet(): Promise<string> {
 }
 
 async function buildDescriptorSet(): Promise<string> {
-  const command = [buf(), "build", "--as-file-descriptor-set", "-o", "-#format=binpb"];
+  const command = [
+    buf(),
+    "build",
+    "--as-file-descriptor-set",
+    "--exclude-source-info",
+    "-o",
+    "-#format=binpb",
+  ];
   const child = Bun.spawn(command, { cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"] });
   const [bytes, report, exitCode] = await Promise.all([
     child.stdout.bytes(),

@@ -16,6 +16,8 @@ export interface FakeClusterOptions {
   readonly status?: Partial<GossipStatus>;
   readonly outcomes?: readonly JoinOutcome[];
   readonly report?: KeyReport;
+  /** True unless given. */
+  readonly hasExchanged?: boolean;
   /** What every command is refused with. */
   readonly refusal?: Error;
   /** Commands wait for it. */
@@ -68,6 +70,9 @@ export function member(name: string, rest: Partial<Member> = {}): Member {
       logName: `converge.local/${name}`,
       protocolMin: 1,
       protocolMax: 2,
+      replicas: 3,
+      writeCopies: "majority",
+      canWrite: true,
     },
     ...rest,
   };
@@ -105,6 +110,8 @@ export function fakeCluster(options: FakeClusterOptions = {}): FakeCluster {
     }),
     counts: () => counts,
     members: () => members,
+    hasExchanged: () => options.hasExchanged ?? true,
+    onExchanged: () => () => {},
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -14,10 +14,13 @@ export interface InProcessServer extends AsyncDisposable {
   readonly logged: readonly string[];
 }
 
-/** `workerUrl` is the entry file of the storage's Worker. */
-export async function startInProcessServer(workerUrl: URL): Promise<InProcessServer> {
+/** `workerUrl` is the entry file of the storage's Worker, `more` are settings by their names. */
+export async function startInProcessServer(
+  workerUrl: URL,
+  more: Readonly<Record<string, string | readonly string[]>> = {},
+): Promise<InProcessServer> {
   const directory = temporaryDirectory();
-  const flags = { data: directory.path, grpc: "127.0.0.1:0", http: "127.0.0.1:0" };
+  const flags = { data: directory.path, grpc: "127.0.0.1:0", http: "127.0.0.1:0", ...more };
   const { config } = resolveConfig("server", { flags, env: {} });
   const logged: string[] = [];
   const build = { version: "0.0.0", runtime: "test" };

@@ -3,7 +3,11 @@ import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import type { Log } from "../../src/core/log.ts";
 import type { LedgerApi } from "../../src/ledger/ledger-api.ts";
 import type { Cluster } from "../../src/rpc/cluster.ts";
+import type { Groups } from "../../src/rpc/groups.ts";
+import type { ReplicationView } from "../../src/rpc/replication-view.ts";
 import { aloneCluster } from "../../src/server/alone-cluster.ts";
+import { aloneReplication } from "../../src/server/alone-replication.ts";
+import { LocalGroups } from "../../src/server/local-groups.ts";
 import type { CallCode, Metrics, Operation, Protocol } from "../../src/core/metrics.ts";
 import { startGrpcListener } from "../../src/rpc/grpc/listener.ts";
 import { startHttpListener } from "../../src/rpc/http/listener.ts";
@@ -31,7 +35,7 @@ export interface Listening extends LedgerWorld, AsyncDisposable {
   changed(): void;
 }
 
-const alone = aloneCluster(() => ({ name: "n-1", tags: {} }), 0);
+const alone = aloneCluster({ self: () => ({ name: "n-1", tags: {} }), sinceMs: 0, hasOthers: () => false });
 
 /** Starts both listeners over a new ledger; the same seed gives the same ids. */
 export async function startListeners(
@@ -42,6 +46,8 @@ export async function startListeners(
     cluster?: Cluster;
     /** Answers in the place of the new ledger. */
     answering?: LedgerApi;
+    replication?: ReplicationView;
+    groups?: Groups;
   } = {},
 ): Promise<Listening> {
   const { seed = 1, corsOrigins = [], allowHost = [], cluster = alone } = options;
@@ -69,7 +75,11 @@ export async function startListeners(
   const budget = new BodyBudget();
   const shutdown = { draining: new AbortController().signal, over: new AbortController().signal };
   const ledger = options.answering ?? world.ledger;
-  const parts = { ledger, cluster, metrics, readiness, shutdown, budget };
+  const { replication = aloneReplication(world.ledger, cluster) } = options;
+  const watchersOf = (contextId: string): number => world.ledger.watchersOf(contextId);
+  const { groups = new LocalGroups({ cluster, clock: world.clock, watchersOf }) } = options;
+  const discovery = { groups, clock: world.clock, random: seededRandom(seed + 1) };
+  const parts = { ledger, cluster, replication, discovery, metrics, readiness, shutdown, budget };
   const handlers = counted(createRpcHandlers(parts), general);
   const host = "127.0.0.1";
   const isHostAllowed = hostCheck(host, allowHost);

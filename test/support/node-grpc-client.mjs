@@ -11,6 +11,8 @@ const files = [
   "converge/context/v1/context.proto",
   "converge/ledger/v1/integrity.proto",
   "converge/ledger/v1/ledger.proto",
+  "converge/ledger/v1/cluster.proto",
+  "converge/ledger/v1/discovery.proto",
   "converge/ledger/v1/membership.proto",
   "grpc/health/v1/health.proto",
   "grpc/reflection/v1/reflection.proto",

@@ -42,7 +42,10 @@ describe("NameTable.profile()", () => {
       meta: parts.meta,
       versions: ledgerVersions,
     });
-    expect(table.profile(table.hold("b"), parts)).toEqual({ name: "b", ...parts, prefix });
+    expect(table.profile(table.hold("b"), parts)).toEqual({
+      ...{ name: "b", ...parts, prefix },
+      strangeVersions: undefined,
+    });
   });
 
   test("of equal parts is the same", () => {

@@ -43,7 +43,7 @@ export async function startLedger(bench: Bench, data?: string): Promise<Ledger> 
     ports,
     readyMs,
     latestSequence: async (contextId) => await latestSequence(url, contextId),
-    fill: async (contextId, entries, bytesEach) => await fill(url, { contextId, entries, bytesEach }),
+    fill: async (contextId, entries, bytesEach) => await fillContext(url, { contextId, entries, bytesEach }),
     metrics: async () => await (await fetch(`${url}/metrics`)).text(),
     [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
   };
@@ -60,13 +60,14 @@ async function latestSequence(url: string, contextId: string): Promise<number> {
   return Number(latest ?? 0);
 }
 
-interface Fill {
+export interface Fill {
   readonly contextId: string;
   readonly entries: number;
   readonly bytesEach: number | undefined;
 }
 
-async function fill(url: string, { contextId, entries, bytesEach }: Fill): Promise<void> {
+/** Appends so many entries to a context of a server. */
+export async function fillContext(url: string, { contextId, entries, bytesEach }: Fill): Promise<void> {
   const batch = Math.min(fillBatchEntries, Math.floor(fillBatchBytes / (bytesEach ?? 1)), entries);
   const body = appendBatchBody(contextId, batch, bytesEach);
   const rest = entries % batch;

@@ -15,6 +15,10 @@ export interface Bench {
   readonly rounds: number;
   /** How long one measurement takes. */
   readonly seconds: number;
+  /** How often the home of a cluster is killed, for each timing. */
+  readonly failovers: number;
+  /** Entries that a node that joins a cluster has to fetch. */
+  readonly clusterEntries: number;
   log(text: string): void;
 }
 

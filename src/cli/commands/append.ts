@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { limits } from "../../core/limits.ts";
 import type { CliIo } from "../cli-io.ts";
 import { metadataPair } from "../read/metadata-pair.ts";
-import { wholeNumber } from "../read/whole-number.ts";
+import { count, wholeNumber } from "../read/whole-number.ts";
 import type { SessionOptions } from "../session.ts";
 import { addServerOptions } from "./server-options.ts";
 
@@ -12,6 +12,7 @@ export interface AppendOptions extends SessionOptions {
   readonly meta: Record<string, string>;
   readonly idempotencyKey?: string;
   readonly receivedLamport?: bigint;
+  readonly minCopies?: number;
 }
 
 const examples = `
@@ -43,6 +44,7 @@ export function appendCommand(io: CliIo): Command {
       "the Lamport time of what caused this entry",
       wholeNumber(limits.lamportMax),
     )
+    .option("--min-copies <N>", "fail unless so many nodes have it on disk", count)
     .addHelpText("after", examples);
   return addServerOptions(command).action(
     async (context: string, key: string | undefined, payload: string | undefined, options: AppendOptions) => {

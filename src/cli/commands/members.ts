@@ -16,7 +16,8 @@ Examples:
   converge-ledger members forget n-5f3c21aa
 
 Text columns, separated by tabs: name, state, gossip address, gRPC address, version, since when it is in that state, and
-"self" for the node that answers. On a terminal they are padded and have a heading. With --watch a line for each change
+"self" for the node that answers, how many nodes keep a context and how many of them acknowledge an append, and "read-only"
+for a node that takes no appends now. On a terminal they are padded and have a heading. With --watch a line for each change
 follows, with what has happened in front, until Ctrl-C.`;
 
 /** `members [forget NAME]`: lists the members of the cluster, or takes one off. */

@@ -1,62 +1,38 @@
 import { Command } from "commander";
 import type { CliIo } from "../cli-io.ts";
-import { Ended } from "../ended.ts";
-import { escapeText } from "../render/escape.ts";
-import type { SessionOptions } from "../session.ts";
-import { loadSettings } from "../settings.ts";
-import { UnreachableError } from "../unreachable-error.ts";
+import { type SessionOptions, withSession } from "../session.ts";
 import { addServerOptions } from "./server-options.ts";
 
-interface StatusOptions extends SessionOptions {
+export interface StatusOptions extends SessionOptions {
   readonly quiet?: boolean;
 }
 
 const examples = `
 Examples:
   converge-ledger status
-  converge-ledger status --quiet || echo "not ready"`;
+  converge-ledger status --quiet || echo "not ready"
+  converge-ledger status demo
+  converge-ledger status demo --quiet || echo "not all copies are there and equal"
 
-/** `status`: tells whether a server is ready, by its exit code too. */
+Without CTX: a line for each part of the server, and one about its cluster. With CTX: a line for each node that keeps the context, and
+one about all copies together. Text columns of those, separated by tabs: holder, node id, name, state, "home" or "-", newest sequence,
+committed sequence, lag in entries, and SIZE:ROOT or why it did not say. Last line: context, equal, incomplete or different, newest
+sequence, committed sequence, epoch, copies that acknowledge, entries in archives to be settled, forks.`;
+
+/** `status [CTX]`: tells whether a server is ready, or where a context is and how far its copies are; by its exit code too. */
 export function statusCommand(io: CliIo): Command {
   const command = new Command("status")
-    .description("tell whether the server is ready: exit code 0 if it is, 1 if not")
+    .description("tell whether the server is ready, or where a context is kept: exit code 0 if all is well")
+    .argument("[CTX]", "where the copies of this context are, and how far each is")
     .option("-q, --quiet", "print nothing, for health checks");
   addServerOptions(command).addHelpText("after", examples);
-  return command.action(async (options: StatusOptions) => {
-    const { url, timeoutMs } = (await loadSettings(io, "client", options)).config;
-    const answer = await askReady(url, timeoutMs).catch((error: unknown) => {
-      if (options.quiet) throw new Ended(1);
-      throw error;
-    });
-    if (!options.quiet) await io.stdout.write(options.json ? answerJson(url, answer) : answerText(answer));
-    if (!answer.ready) throw new Ended(1);
+  return command.action(async (context: string | undefined, options: StatusOptions) => {
+    const quiet = options.quiet === true;
+    if (context === undefined) {
+      const { showReadiness } = await import("../run/show-readiness.ts");
+      return await showReadiness(io, options);
+    }
+    const { showContextStatus } = await import("../run/show-context-status.ts");
+    await withSession(io, options, (session) => showContextStatus(session, context, quiet));
   });
-}
-
-interface ReadyAnswer {
-  readonly ready: boolean;
-  /** One line for each check, such as "[+]store ok". */
-  readonly lines: readonly string[];
-}
-
-async function askReady(url: string, timeoutMs: number): Promise<ReadyAnswer> {
-  try {
-    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(timeoutMs) });
-    const lines = (await response.text()).split("\n").filter((line) => line !== "");
-    return { ready: response.status === 200, lines };
-  } catch (error) {
-    throw new UnreachableError(url, error instanceof Error ? error.message : String(error), { cause: error });
-  }
-}
-
-function answerText({ lines }: ReadyAnswer): string {
-  return lines.map((line) => `${escapeText(line)}\n`).join("");
-}
-
-function answerJson(url: string, { ready, lines }: ReadyAnswer): string {
-  const checks = lines.flatMap((line) => {
-    const [, sign, name, detail] = /^\[([+!-])\](\S+) ?(.*)$/.exec(line) ?? [];
-    return name === undefined ? [] : [{ name, ok: sign !== "-", degraded: sign === "!", detail }];
-  });
-  return `${JSON.stringify({ url, ready, checks })}\n`;
 }

@@ -1,8 +1,13 @@
-import { type Member, MemberChangeKind, MemberState } from "../../gen/converge/ledger/v1/membership_pb.ts";
+import {
+  type Member,
+  MemberChangeKind,
+  MemberState,
+  WriteCopies,
+} from "../../gen/converge/ledger/v1/membership_pb.ts";
 import { escapeText } from "./escape.ts";
 import { timeText } from "./time-text.ts";
 
-const heading = ["NAME", "STATE", "ADDRESS", "RPC", "VERSION", "SINCE", ""];
+const heading = ["NAME", "STATE", "ADDRESS", "RPC", "VERSION", "SINCE", "", "COPIES", ""];
 
 /** Returns a line for each member, columns separated by tabs. */
 export function memberLines(members: readonly Member[]): string {
@@ -36,7 +41,16 @@ function cells(member: Member): string[] {
     ...texts.map((text) => (text === "" ? "-" : escapeText(text))),
     timeText(stateSinceNs),
     isSelf ? "self" : "",
+    copiesText(member),
+    member.readOnly ? "read-only" : "",
   ];
+}
+
+/** `3/majority`: how many nodes keep a context, and how many of them acknowledge. */
+function copiesText({ replicas, writeCopies }: Member): string {
+  if (replicas === 0) return "-";
+  const acknowledged = writeCopies === WriteCopies.ONE ? "1" : nameOf(WriteCopies[writeCopies]);
+  return `${replicas}/${acknowledged}`;
 }
 
 /** Servers of later versions may have more states and changes. */

@@ -41,7 +41,7 @@ async function appendOne(
       idempotencyKey: options.idempotencyKey ?? "",
       receivedLamport: options.receivedLamport ?? 0n,
     };
-    const answer = await client.append(context, entry, { signal });
+    const answer = await client.append(context, entry, { signal, minCopies: options.minCopies ?? 0 });
     const line = json
       ? toJsonString(AppendResponseSchema, answer)
       : `${answer.entry?.sequence} ${answer.entry?.id}${answer.duplicate ? " duplicate" : ""}`;
@@ -82,6 +82,11 @@ async function appendMany(
   }
   const source = readInput(io, options.input ?? "-");
   await withSession(io, options, async (session) => {
-    await appendLines(session, { contextId: context, defaultKey: key, source });
+    await appendLines(session, {
+      contextId: context,
+      defaultKey: key,
+      source,
+      minCopies: options.minCopies ?? 0,
+    });
   });
 }

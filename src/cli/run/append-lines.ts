@@ -12,6 +12,8 @@ export interface AppendLines {
   /** For lines without a key. */
   readonly defaultKey: string | undefined;
   readonly source: AsyncIterable<Uint8Array>;
+  /** Nodes that must have each batch on disk; 0 for as many as the cluster requires. */
+  readonly minCopies: number;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface AppendLines {
  */
 export async function appendLines(
   session: Session,
-  { contextId, defaultKey, source }: AppendLines,
+  { contextId, defaultKey, source, minCopies }: AppendLines,
 ): Promise<void> {
   const queue = new LineQueue();
   const reading = readInto(queue, source, defaultKey);
@@ -28,7 +30,7 @@ export async function appendLines(
   reading.catch(() => {});
   let appended = 0;
   for (let batch = await queue.take(); batch.length > 0; batch = await queue.take()) {
-    await sendBatch(session, contextId, batch, appended);
+    await sendBatch(session, { contextId, minCopies }, batch, appended);
     appended += batch.length;
   }
   await reading.catch((error: unknown) => {
@@ -61,19 +63,21 @@ function parseLine(number: number, text: string, defaultKey: string | undefined)
 
 async function sendBatch(
   session: Session,
-  contextId: string,
+  { contextId, minCopies }: Pick<AppendLines, "contextId" | "minCopies">,
   batch: readonly ReadLine[],
   appended: number,
 ): Promise<void> {
   const { client, io, json, signal } = session;
   const entries = batch.map(({ entry }) => entry);
-  const answer = await client.appendBatch(contextId, entries, { signal }).catch(async (error: unknown) => {
-    const lines = `lines ${batch[0]?.number} to ${batch.at(-1)?.number}`;
-    const notice = { notice: "batch-refused", lines, appendedBefore: appended };
-    const text = `${lines} were not appended together; ${entriesWere(appended)} appended before them`;
-    await io.stderr.write(`${json ? JSON.stringify(notice) : text}\n`);
-    throw error;
-  });
+  const answer = await client
+    .appendBatch(contextId, entries, { signal, minCopies })
+    .catch(async (error: unknown) => {
+      const lines = `lines ${batch[0]?.number} to ${batch.at(-1)?.number}`;
+      const notice = { notice: "batch-refused", lines, appendedBefore: appended };
+      const text = `${lines} were not appended together; ${entriesWere(appended)} appended before them`;
+      await io.stderr.write(`${json ? JSON.stringify(notice) : text}\n`);
+      throw error;
+    });
   const lines = answer.receipts.map((receipt) =>
     json ? toJsonString(ReceiptSchema, receipt) : receiptText(receipt),
   );

@@ -16,6 +16,7 @@ export async function joinCluster(
   await io.stdout.write(text);
   if (answer.outcomes.some(({ error }) => error === "")) return;
   const count = answer.outcomes.length;
+  if (answer.outcomes.every(({ reason }) => reason === "SETTINGS_DIFFER")) throw settingsDiffer();
   throw new LedgerError(
     "UNAVAILABLE",
     `none of ${count} ${count === 1 ? "address" : "addresses"} was reached`,
@@ -25,6 +26,13 @@ export async function joinCluster(
         "check that the nodes there run with --gossip, with the same label and keys, and that UDP and TCP reach them",
     },
   );
+}
+
+function settingsDiffer(): LedgerError {
+  return new LedgerError("FAILED_PRECONDITION", "the cluster there has other settings than the server", {
+    reason: "SETTINGS_DIFFER",
+    remedy: "start the server with the settings of that cluster, which the outcome names",
+  });
 }
 
 function outcomeLine({ address, members, error }: JoinOutcome): string {

@@ -21,6 +21,8 @@ export interface GossipDriverOptions {
   readonly onMember: (effect: Extract<Effect, { kind: "member" }>) => void;
   readonly onNotice: (notice: Notice) => void;
   readonly onUserMessage: (effect: Extract<Effect, { kind: "user-message" }>) => void;
+  /** The whole state of another node was merged. */
+  readonly onExchanged?: () => void;
   /** Hears of every try to join seeds until one succeeds. */
   readonly onSeedsTried?: (outcomes: readonly JoinOutcome[]) => void;
   /** Takes connections of nodes to the TCP port; without it there are none. */

@@ -260,6 +260,8 @@ export class GossipDriver {
         return this.#options.onNotice(effect.notice);
       case "join-ended":
         return this.#joiner.ended(effect);
+      case "exchanged":
+        return this.#options.onExchanged?.();
       case "user-message":
         return this.#options.onUserMessage(effect);
       case "departed":

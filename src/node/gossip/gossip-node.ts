@@ -1,6 +1,7 @@
 import type { Log } from "../../core/log.ts";
 import type { Member, MemberChange, MemberTags } from "../../core/member.ts";
 import { type PeerAddress, requirePeerAddress } from "../../core/peer-address.ts";
+import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import type { RosterMember } from "../../ledger/ports.ts";
 import type { Counters } from "../../swim/counters.ts";
 import type { Effect } from "../../swim/effect.ts";
@@ -27,7 +28,7 @@ export interface GossipNodeOptions {
   readonly gossip: PeerAddress;
   readonly advertise: PeerAddress | undefined;
   readonly name: string;
-  /** What it says about itself if others reach it at `host`. */
+  /** What it says about itself now if others reach it at `host`. */
   readonly tags: (host: string) => MemberTags;
   readonly label: string;
   readonly profile: TimingProfile;
@@ -43,12 +44,25 @@ export interface GossipNodeOptions {
   readonly onPeerConnection?: OnPeerConnection | undefined;
   /** There are other gossip keys, or another one is used. */
   readonly onKeysChanged?: (() => void) | undefined;
+  /** Tells by what another node says about itself why it cannot be a member together with this one. */
+  readonly refuses: (tags: MemberTags) => string | undefined;
+  /** The whole state of another node was merged: `members` knows what it knew. */
+  readonly onExchanged: () => void;
+  /** Hears of every try to join seeds and remembered members until one succeeds. */
+  readonly onSeedsTried: (outcomes: readonly JoinOutcome[]) => void;
   /** This node announces itself under a new incarnation. */
   readonly onIncarnation: (incarnation: number) => void;
 }
 
 /** How long a good-bye may take. */
 const departMs = 5000;
+/**
+ * Incarnations are Unix seconds, and one more for each contradiction. Who is said to be so far ahead of the clock is lied
+ * about, and would use up in one contradiction what there is for all: then it could never come back.
+ */
+const incarnationsAhead = 2 ** 30;
+/** Clocks that show less were never set. */
+const unixSecondsMin = 1_750_000_000;
 
 /** One life of this node in gossip: a {@link Swim} with its driver, keys and log. */
 export class GossipNode {
@@ -84,7 +98,11 @@ export class GossipNode {
       },
       onPeerConnection: options.onPeerConnection,
       onUserMessage: (effect) => node.made?.receive(effect),
-      onSeedsTried: (outcomes) => seedLog.write(outcomes),
+      onExchanged: options.onExchanged,
+      onSeedsTried: (outcomes) => {
+        seedLog.write(outcomes);
+        options.onSeedsTried(outcomes);
+      },
     });
     if (swim === undefined) throw new Error("a driver that has started made its machine");
     node.made = new GossipNode(options, swim, driver, sinceMs);
@@ -140,13 +158,25 @@ export class GossipNode {
     return { ...this.#swim.counters, ...this.#driver.counters };
   }
 
+  /** This node alone, at no cost. */
+  get self(): Member {
+    return this.#member(this.#swim.self);
+  }
+
   /** This node first, others by name. */
   members(): Member[] {
-    const [self, ...others] = this.#swim.members();
+    const others = this.#swim.members().filter(({ isSelf }) => !isSelf);
     others.sort((one, other) => (one.name < other.name ? -1 : 1));
-    return [...(self === undefined ? [] : [self]), ...others].map((view) =>
-      toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs),
-    );
+    return [this.self, ...others.map((view) => this.#member(view))];
+  }
+
+  /** Tells the others what this node says about itself now; returns false, and does nothing, if they know. */
+  describe(): boolean {
+    const meta = encodeMemberTags(this.#options.tags(formatIp(this.#driver.endpoint.address)));
+    if (sameBytes(meta, this.#swim.meta)) return false;
+    this.#driver.command({ kind: "meta", meta });
+    this.#options.onIncarnation(this.#swim.incarnation);
+    return true;
   }
 
   join(addresses: readonly string[], signal: AbortSignal): Promise<readonly JoinOutcome[]> {
@@ -187,6 +217,10 @@ export class GossipNode {
     const all = [...seeds, ...others.map(({ gossipAddress }) => gossipAddress)];
     this.#driver.setSeeds([...new Set(all)]);
   }
+
+  #member(view: MemberView): Member {
+    return toMember(view, this.#sinceMs.get(view.name) ?? this.#startedMs);
+  }
 }
 
 function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
@@ -196,11 +230,13 @@ function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
     endpoint,
     meta: encodeMemberTags(tags(formatIp(endpoint.address))),
     incarnation,
+    incarnationMax: () => Math.max(unixSecondsMin, Math.floor(Date.now() / 1000)) + incarnationsAhead,
     timing: timingProfiles[profile],
     label,
     keyring: keys.ring,
     cipher: nodeCipher,
     random: systemRandom,
+    refuses: (meta) => options.refuses(decodeMemberTags(meta)),
     isSameNode: (knownMeta, meta) => {
       const { nodeId } = decodeMemberTags(knownMeta);
       return nodeId !== undefined && nodeId === decodeMemberTags(meta).nodeId;

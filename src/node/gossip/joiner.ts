@@ -1,10 +1,11 @@
 import { asError } from "../../core/as-error.ts";
 import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
-import { requirePeerAddress } from "../../core/peer-address.ts";
+import { parsePeerAddress, requirePeerAddress } from "../../core/peer-address.ts";
 import type { Effect } from "../../swim/effect.ts";
 import type { Endpoint } from "../../swim/endpoint.ts";
 import { formatEndpoint } from "./endpoint-text.ts";
+import { parseIp } from "./ip-address.ts";
 import { type Lookup, resolveEndpoints } from "./resolve.ts";
 
 /** How one address that was to be joined answered; as the API tells it. */
@@ -15,10 +16,20 @@ export interface JoinOutcome {
   readonly members: number;
   /** Why it failed; undefined if it did not. */
   readonly error: string | undefined;
+  /** Set if it failed because the nodes there cannot be members together with this one. */
+  readonly isRefused?: true;
 }
 
 /** Why this node does not join itself. */
 export const ownAddress = "it is the address of this node";
+
+/**
+ * Tells whether an address is a place, and not a name, that is this node itself. A name may come to stand for others.
+ */
+export function isOwnPlace({ address, error }: Pick<JoinOutcome, "address" | "error">): boolean {
+  const host = parsePeerAddress(address)?.host;
+  return error === ownAddress && host !== undefined && parseIp(host) !== undefined;
+}
 
 /** What an address stands for; this node itself is left out. */
 export interface ResolvedAddress {
@@ -35,7 +46,7 @@ export interface JoinerOptions {
   readonly lookup: Lookup;
 }
 
-type Attempt = Pick<JoinOutcome, "members" | "error">;
+type Attempt = Pick<JoinOutcome, "members" | "error" | "isRefused">;
 
 /** Turns addresses into endpoints, and joins them, a few at a time. */
 export class Joiner {
@@ -79,8 +90,8 @@ export class Joiner {
   }
 
   /** Takes the end of a join that was asked for. */
-  ended({ request, members, error }: Extract<Effect, { kind: "join-ended" }>): void {
-    this.#waiting.get(request)?.({ members, error });
+  ended({ request, members, error, isRefused }: Extract<Effect, { kind: "join-ended" }>): void {
+    this.#waiting.get(request)?.({ members, error, ...(isRefused === true ? { isRefused } : {}) });
   }
 
   /** Ends all joins, which fail for the reason `why`, as do those that are asked for later. */
@@ -131,7 +142,7 @@ const leftOut: Attempt = { members: 0, error: `more than ${limits.gossipSeedsMax
 function bestOf(attempts: readonly Attempt[]): Attempt {
   const [first = leftOut, ...others] = attempts;
   return others.reduce((best, other) => {
-    if (other.error !== undefined) return best;
+    if (other.error !== undefined) return other.isRefused === true && best.error !== undefined ? other : best;
     return best.error !== undefined || other.members > best.members ? other : best;
   }, first);
 }

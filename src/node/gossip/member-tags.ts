@@ -8,6 +8,7 @@
 import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { MemberTags } from "../../core/member.ts";
+import { type WriteCopies, writeCopiesValues } from "../../core/write-copies.ts";
 import { MsgpackReader } from "../../swim/wire/msgpack-reader.ts";
 import { MsgpackWriter } from "../../swim/wire/msgpack-writer.ts";
 
@@ -16,9 +17,17 @@ const magic = 0xff;
 /** Returns the metadata that says `tags`. Throws LedgerError if it is longer than members accept. */
 export function encodeMemberTags(tags: MemberTags): Uint8Array {
   const { nodeId, rpcAddress, httpAddress, version, logName, protocolMin, protocolMax } = tags;
+  const { replicas, writeCopies, canWrite } = tags;
   const range =
     protocolMin === undefined || protocolMax === undefined ? undefined : `${protocolMin}-${protocolMax}`;
-  const all = { id: nodeId, rpc: rpcAddress, http: httpAddress, v: version, log: logName, p: range };
+  const all = {
+    ...{ id: nodeId, rpc: rpcAddress, http: httpAddress, v: version, log: logName, p: range },
+    ...{
+      r: replicas?.toString(),
+      w: writeCopies,
+      cw: canWrite === undefined ? undefined : canWrite ? "1" : "0",
+    },
+  };
   const given = Object.entries(all).filter((pair): pair is [string, string] => pair[1] !== undefined);
   const writer = new MsgpackWriter(limits.memberMetaBytesMax).byte(magic).map(given.length);
   for (const [key, value] of given) writer.text(key).text(value);
@@ -46,6 +55,9 @@ export function decodeMemberTags(meta: Uint8Array): MemberTags {
     ...tag("version", found.get("v")),
     ...tag("logName", found.get("log")),
     ...rangeOf(found.get("p")),
+    ...tag("replicas", replicasOf(found.get("r"))),
+    ...tag("writeCopies", writeCopiesOf(found.get("w"))),
+    ...tag("canWrite", truthOf(found.get("cw"))),
   };
 }
 
@@ -61,6 +73,19 @@ function rangeOf(text: string | undefined): MemberTags {
   const [, min, max] = /^(\d{1,6})-(\d{1,6})$/.exec(text ?? "") ?? [];
   if (min === undefined || max === undefined || Number(min) > Number(max)) return {};
   return { protocolMin: Number(min), protocolMax: Number(max) };
+}
+
+function replicasOf(text: string | undefined): number | undefined {
+  const replicas = /^[1-9]\d?$/.test(text ?? "") ? Number(text) : 0;
+  return replicas >= 1 && replicas <= limits.replicasMax ? replicas : undefined;
+}
+
+function writeCopiesOf(text: string | undefined): WriteCopies | undefined {
+  return writeCopiesValues.find((value) => value === text);
+}
+
+function truthOf(text: string | undefined): boolean | undefined {
+  return text === "1" ? true : text === "0" ? false : undefined;
 }
 
 function tooLong(bytes: number): LedgerError {

@@ -45,6 +45,8 @@ function lineOf(notice: Notice): [level: "info" | "warn", message: string, field
       ];
     case "versions-refused":
       return ["warn", "refused a member because of its versions", { reason: notice.reason }];
+    case "member-refused":
+      return ["warn", "refused a node as a member", { name: notice.name, reason: notice.reason }];
     case "udp-unanswered":
       return ["warn", "a member answers over TCP but not over UDP: is UDP blocked?", { member: notice.name }];
     case "refused":

@@ -75,7 +75,7 @@ export class TcpStreams {
     this.#server = server;
     this.#options = options;
     this.#silent = new SilentSockets({
-      countMax: limits.gossipStreamsMax,
+      countMax: limits.gossipSilentMax,
       timeoutMs: Math.min(firstByteMs, options.timeoutMs),
       after: options.after,
       onNothing: () => (options.counters.streamErrors += 1),

@@ -146,7 +146,7 @@ export class Caller {
     if (assembles === "item") {
       this.#answers.give(assembly.total);
       entry.assembly = undefined;
-      asked.answered(assembly.take());
+      asked.answered(loose(assembly.take()));
       return;
     }
     this.#forget(id, entry);
@@ -173,4 +173,9 @@ export class Caller {
     this.#onEnded(ending);
     for (const { asked } of entries) asked.failed(lost(this.connection.session.nodeId, ending.text));
   }
+}
+
+/** Items may wait long for their reader: a small one must not keep a large record in memory. */
+function loose(item: Uint8Array): Uint8Array {
+  return 4 * item.length < item.buffer.byteLength ? item.slice() : item;
 }

@@ -121,6 +121,8 @@ export class Handshake {
     };
     this.#agreed = { session, transcript: new Uint8Array(transcript.digest()) };
     if (isDialer) return { kind: "wait" };
+    // It cannot prove yet what it has not read.
+    if (this.#unread.length > 0) return failed("proof");
     return { kind: "wait", send: join(ownBytes, proofOf(this.#agreed)) };
   }
 

@@ -58,9 +58,11 @@ export class PeerNetwork implements Peers {
   constructor(options: PeerNetworkOptions) {
     this.#options = options;
     this.#timing = { ...peerTiming, ...options.timing };
-    this.#timers = new Timers(new StallClock(() => performance.now()));
+    // What a stopped process has not heard is no silence of others.
+    const stallClock = new StallClock(() => performance.now());
+    this.#timers = new Timers(stallClock);
     this.#clock = options.clock ?? {
-      nowMs: () => performance.now(),
+      nowMs: () => stallClock.nowMs(),
       after: (afterMs, ring) => this.#timers.after(afterMs, ring),
     };
     this.#acceptor = new Acceptor({

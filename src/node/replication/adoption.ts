@@ -94,11 +94,11 @@ export async function adopt(
 
 const rowsMs = 10_000;
 
-/** Returns how many entries both histories begin with. */
-async function commonPrefix(
+/** Returns how many entries this node's history and that of another, which ends at `target`, begin with. */
+export async function commonPrefix(
   parts: ReplicationParts,
   state: ContextState,
-  { contextId, from, target }: AdoptionParts,
+  { contextId, from, target }: Pick<AdoptionParts, "contextId" | "from" | "target">,
   own: Position,
 ): Promise<number> {
   if (own.latest === 0 || target.latest === 0) return 0;

@@ -20,14 +20,16 @@ import { bestCandidate, type Candidate, nextEpoch } from "../../sync/takeover.ts
 import {
   type HolderView,
   judgeAdopt,
+  judgeHolders,
   judgePrepare,
   judgeReplicate,
   promisedTo,
   type Terms,
   termsOf,
 } from "../../sync/terms.ts";
+import type { HolderChange } from "../../sync/holder-change.ts";
 import { homeOf } from "../../sync/view.ts";
-import { adopt } from "./adoption.ts";
+import { adopt, commonPrefix } from "./adoption.ts";
 import { CopyWaits } from "./copy-waits.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import type { PeerPipe, PipedContext } from "./peer-pipe.ts";
@@ -211,6 +213,132 @@ export class ContextReplica implements PipedContext {
     return { kind: "stored", latest: this.state.local?.latest ?? 0 };
   }
 
+  /** Takes new holders from the home. */
+  acceptHolders(request: PeerCalls["holders"]["request"]): Promise<ReplicateResult> {
+    return this.#turns.run(async () => {
+      const view = await this.#view();
+      const verdict = judgeHolders(view, request);
+      const { holders, epoch, position } = request;
+      const terms = termsOf(view);
+      if (verdict.kind === "leave") {
+        if (terms === undefined) return { kind: "stored", latest: 0 };
+        this.#yieldTo(epoch);
+        await this.#save({ ...terms, holders, promised: laterEpoch(terms.promised, epoch), leaving: true });
+        return { kind: "stored", latest: view.latest };
+      }
+      if (verdict.kind !== "accept") return verdict;
+      this.#yieldTo(epoch);
+      const committed = terms?.committed ?? 0;
+      await this.#save({ holders, promised: epoch, accepted: epoch, committed, leaving: false });
+      return { kind: "stored", latest: position.latest };
+    });
+  }
+
+  /**
+   * Lets a holder come or go, as the home. Appends wait for as long as that is told to enough of the old holders and enough of
+   * the new ones. Rejects with UNAVAILABLE if it cannot be now; what was told to some is settled by the next takeover.
+   */
+  async changeHolders(change: HolderChange): Promise<void> {
+    const lead = this.#lead;
+    const { peers, view, rules } = this.#parts;
+    if (lead === undefined) throw notHome(this.contextId);
+    const { contextId } = this;
+    const { holders } = change;
+    if (change.kind === "add") {
+      // The copy itself, while appends go on.
+      const target = await this.position();
+      const request = { contextId, epoch: lead.epoch, holders, target, committed: lead.committed };
+      await this.#mustAdopt(change.nodeId, request);
+    }
+    const { shared } = this.state;
+    if (shared === undefined || this.#lead !== lead) throw notHome(contextId);
+    shared.isWritable = false;
+    try {
+      await shared.idle();
+      const position = await this.position();
+      await this.#allCommitted(lead);
+      if (change.kind === "add") {
+        const request = {
+          contextId,
+          epoch: lead.epoch,
+          holders,
+          target: position,
+          committed: lead.committed,
+        };
+        await this.#mustAdopt(change.nodeId, request);
+      }
+      if (this.#lead !== lead) throw deposed(contextId);
+      const epoch = nextEpoch(view.selfId, [this.#seen, lead.epoch]);
+      await this.#turns.run(async () => {
+        const now = this.terms;
+        if (now === undefined || !sameEpoch(now.promised, lead.epoch)) throw deposed(contextId);
+        const committed = lead.committed;
+        await this.#save({ ...now, holders, promised: epoch, accepted: epoch, committed });
+      });
+      const told = new Set([view.selfId]);
+      const request = { contextId, epoch, holders, position };
+      const everybody = [...new Set([...lead.holders, ...holders])].filter(
+        (nodeId) => nodeId !== view.selfId,
+      );
+      await Promise.all(
+        everybody.map(async (nodeId) => {
+          const answer = await peers
+            .call(nodeId, "holders", request, { timeoutMs: this.#timing.askMs })
+            .catch(() => undefined);
+          if (answer?.kind === "stored") told.add(nodeId);
+        }),
+      );
+      const isEnough = (of: readonly string[]): boolean =>
+        of.filter((nodeId) => told.has(nodeId)).length >= copiesRequired(rules.writeCopies, of.length);
+      if (!isEnough(lead.holders) || !isEnough(holders)) throw tooFewHolders(contextId, holders, rules, view);
+      await this.#turns.run(async () => {
+        const now = this.terms;
+        if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(contextId);
+        this.#start(epoch, holders, position, lead.committed);
+      });
+    } catch (error) {
+      // Whoever is home next begins with what was written.
+      if (this.#lead === lead) this.#depose();
+      throw error;
+    }
+  }
+
+  /**
+   * Deletes this node's copy, which it has given up, if every holder has all of it and nothing of it is archived here. Returns
+   * if that was so.
+   */
+  async dropIfHeld(): Promise<boolean> {
+    const { terms, contextId } = this;
+    const { peers, replicas } = this.#parts;
+    if (terms?.leaving !== true) return false;
+    if ((await replicas.archives(contextId)).length > 0) return false;
+    const own = await this.position();
+    for (const nodeId of terms.holders) {
+      const { holding } = await peers.call(
+        nodeId,
+        "holding",
+        { contextId },
+        { timeoutMs: this.#timing.askMs },
+      );
+      if (holding === undefined || holding.leaving) return false;
+      const committed = this.state.head?.latest ?? 0;
+      if (holding.committed < committed) return false;
+      const { latest, root } = holding;
+      const common = await commonPrefix(
+        this.#parts,
+        this.state,
+        { contextId, from: nodeId, target: { latest, root } },
+        own,
+      );
+      if (common < committed) return false;
+    }
+    await this.#turns.run(async () => {
+      if (this.terms?.leaving === true) await replicas.drop(this.state);
+      this.#tip = undefined;
+    });
+    return true;
+  }
+
   async holding(): Promise<Holding | undefined> {
     return this.terms === undefined ? undefined : await this.#holding();
   }
@@ -309,6 +437,24 @@ export class ContextReplica implements PipedContext {
       if (!sameEpoch(now.accepted, epoch)) await this.#save({ ...now, holders, accepted: epoch, committed });
       this.#start(epoch, holders, position, committed);
     });
+  }
+
+  async #mustAdopt(nodeId: string, request: AdoptRequest): Promise<void> {
+    const { peers, rules, view } = this.#parts;
+    const answer = await peers.call(nodeId, "adopt", request, { timeoutMs: this.#timing.adoptMs });
+    if (answer.kind === "stored" && answer.latest >= request.target.latest) return;
+    throw tooFewHolders(this.contextId, request.holders, rules, view);
+  }
+
+  /** Resolves when everything that is stored here is committed. Rejects with UNAVAILABLE if that takes too long. */
+  async #allCommitted(lead: Lead): Promise<void> {
+    const { clock, rules, view } = this.#parts;
+    const giveUpMs = clock.monotonicMs() + this.#timing.stallMs;
+    while (lead.committed < lead.latest) {
+      if (this.#lead !== lead) throw deposed(this.contextId);
+      if (clock.monotonicMs() >= giveUpMs) throw tooFewHolders(this.contextId, lead.holders, rules, view);
+      await delay(clock, this.#timing.markMs);
+    }
   }
 
   /** Returns what enough other holders answered that promised `epoch`. */

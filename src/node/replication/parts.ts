@@ -3,6 +3,7 @@ import type { Log } from "../../core/log.ts";
 import type { Clock } from "../../ledger/ports.ts";
 import type { Replicas } from "../../ledger/replicas.ts";
 import type { AntiEntropyTiming } from "./anti-entropy.ts";
+import type { RebalancerTiming } from "./rebalancer.ts";
 import type { Peers } from "../../sync/peers.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 
@@ -19,6 +20,7 @@ export interface ReplicationParts {
   readonly random: () => number;
   readonly timing?: ReplicationTiming;
   readonly antiEntropy?: AntiEntropyTiming;
+  readonly rebalancer?: RebalancerTiming;
 }
 
 /** How long replication waits, in milliseconds. */

@@ -1,5 +1,6 @@
 import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { frontierRoot } from "../../core/merkle/frontier.ts";
 import { placementOrder } from "../../core/placement.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
@@ -21,6 +22,7 @@ import { DigestKeeper } from "./digest-keeper.ts";
 import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { PeerPipe } from "./peer-pipe.ts";
+import { Rebalancer } from "./rebalancer.ts";
 import { nobodyHome, notExchanged } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
@@ -40,6 +42,7 @@ export class Replication {
   readonly #archives: ArchiveKeeper;
   readonly #digests: DigestKeeper;
   readonly #antiEntropy: AntiEntropy;
+  readonly #rebalancer: Rebalancer;
   readonly #unsubscribe: () => void;
   #isStopped = false;
 
@@ -57,6 +60,15 @@ export class Replication {
       { ...parts, digests: this.#digests, nudge: (contextId) => this.#nudgeHome(contextId) },
       parts.antiEntropy,
     );
+    this.#rebalancer = new Rebalancer(
+      {
+        ...parts,
+        open: (contextId) => this.open(contextId),
+        lead: (contextId) => this.lead(contextId),
+        contextIds: (startAfter, limit) => parts.replicas.contextIds(startAfter, limit),
+      },
+      parts.rebalancer,
+    );
     parts.replicas.observe({
       stored: (state, rows) => this.#stored(state, rows),
       replacing: (contextId, before) => this.#digests.changing(contextId, before),
@@ -65,6 +77,7 @@ export class Replication {
       for (const [nodeId, pipe] of this.#pipes) if (parts.view.isAlive(nodeId)) pipe.revive();
       this.#archives.wake();
       this.#antiEntropy.changed();
+      this.#rebalancer.changed();
     });
     this.#archives.wake();
   }
@@ -200,6 +213,12 @@ export class Replication {
     return { holding: await replica.holding() };
   }
 
+  /** Returns the root of the first `size` entries of this node's copy. */
+  async rootAt(contextId: string, size: number): Promise<Uint8Array> {
+    const { state } = await this.open(contextId);
+    return frontierRoot(await this.#parts.replicas.frontier(state, size), "rfc6962", this.#parts.hasher);
+  }
+
   async nodes({ contextId, size, runs }: NodesRequest): Promise<{ hashes: Uint8Array }> {
     const { state } = await this.open(contextId);
     return { hashes: await this.#parts.replicas.nodes(state, size, runs) };
@@ -209,6 +228,11 @@ export class Replication {
     const { state } = await this.open(contextId);
     const bytesMax = Math.min(range.bytesMax, limits.replicaPageBytes);
     return { rows: await this.#parts.replicas.rows(state, { ...range, bytesMax }) };
+  }
+
+  async holders(request: PeerCalls["holders"]["request"]): Promise<ReplicateResult> {
+    const replica = await this.open(request.contextId);
+    return await replica.acceptHolders(request);
   }
 
   async offer(request: OfferRequest): Promise<{ settled: boolean }> {
@@ -240,6 +264,7 @@ export class Replication {
     this.#isStopped = true;
     this.#archives.stop();
     this.#antiEntropy.stop();
+    this.#rebalancer.stop();
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
     for (const context of this.#contexts.values()) {

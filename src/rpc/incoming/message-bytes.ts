@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { limits } from "../../core/limits.ts";
 import { ContextService } from "../../gen/converge/context/v1/context_pb.ts";
+import { DiscoveryService } from "../../gen/converge/ledger/v1/discovery_pb.ts";
 import { LedgerService } from "../../gen/converge/ledger/v1/ledger_pb.ts";
 
 const bounds = new Map<DescMethod, number>([
@@ -8,6 +9,7 @@ const bounds = new Map<DescMethod, number>([
   [ContextService.method.load, limits.loadRequestBytesMax],
   [LedgerService.method.appendBatch, limits.requestBytesMax],
   [LedgerService.method.appendStream, limits.requestBytesMax],
+  [DiscoveryService.method.broadcast, limits.broadcastRequestBytesMax],
   [LedgerService.method.loadStream, limits.appendRequestBytesMax],
 ]);
 

@@ -32,6 +32,7 @@ describe.skipIf(memberlistLacks !== undefined)(`memberlist and the executable${l
       logName,
       protocolMin,
       protocolMax,
+      ...{ replicas: 3, writeCopies: "majority", canWrite: true },
     });
     expect(told).toMatchObject({ rpcAddress: ours2.server.grpc });
 

@@ -14,6 +14,9 @@ const full: MemberTags = {
   logName: "ledger.example/großes-log",
   protocolMin: 1,
   protocolMax: 3,
+  replicas: 16,
+  writeCopies: "majority",
+  canWrite: false,
 };
 
 /** 0xff and a map of raws. */
@@ -42,6 +45,9 @@ describe("encodeMemberTags()", () => {
         v: "0.2.0",
         log: "ledger.example/großes-log",
         p: "1-3",
+        r: "16",
+        w: "majority",
+        cw: "0",
       }),
     );
     expect(encodeMemberTags({})).toEqual(Uint8Array.of(0xff, 0x80));
@@ -50,7 +56,7 @@ describe("encodeMemberTags()", () => {
   test.each([
     ["all", full],
     ["none", {}],
-    ["some", { version: "1", logName: "x" }],
+    ["some", { version: "1", logName: "x", canWrite: true }],
   ])("%s of them are read back", (_, tags) => {
     expect(decodeMemberTags(encodeMemberTags(tags))).toEqual(tags);
   });
@@ -88,6 +94,9 @@ describe("decodeMemberTags()", () => {
     ["no range", { p: "1" }],
     ["a range upside down", { p: "3-1" }],
     ["a range without an end", { p: "1-" }],
+    ["no copies", { r: "0", w: "2", cw: "no" }],
+    ["too many copies", { r: "17" }],
+    ["copies that are no number", { r: "1e1", w: "MAJORITY" }],
     ["huge numbers", { p: "1-99999999999999999999" }],
   ])("leaves out a tag that has %s", (_, tags) => {
     expect(decodeMemberTags(meta(tags))).toEqual({});
@@ -118,7 +127,7 @@ describe("decodeMemberTags()", () => {
       for (const value of [0, 0x7f, 0x80, 0xa0, 0xc1, 0xdb, 0xdd, 0xdf, 0xff]) {
         const changed = Uint8Array.from(bytes);
         changed[at] = value;
-        expect(Object.keys(decodeMemberTags(changed)).length).toBeWithin(0, 8);
+        expect(Object.keys(decodeMemberTags(changed)).length).toBeWithin(0, 11);
       }
     }
   });

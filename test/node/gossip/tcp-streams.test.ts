@@ -4,7 +4,7 @@ import { limits } from "../../../src/core/limits.ts";
 import { formatEndpoint } from "../../../src/node/gossip/endpoint-text.ts";
 import { createGossipCounters } from "../../../src/node/gossip/gossip-counters.ts";
 import { StallClock } from "../../../src/node/gossip/stall-clock.ts";
-import { TcpStreams } from "../../../src/node/gossip/tcp-streams.ts";
+import { type OnPeerConnection, TcpStreams } from "../../../src/node/gossip/tcp-streams.ts";
 import { Timers } from "../../../src/node/gossip/timers.ts";
 import type { Endpoint } from "../../../src/swim/endpoint.ts";
 import { until } from "../../support/until.ts";
@@ -22,6 +22,7 @@ interface Opened {
 
 interface Behaviour {
   readonly timeoutMs?: number;
+  readonly onPeerConnection?: OnPeerConnection;
   /** Called with all bytes of a stream so far. */
   readonly onBytes?: (tcp: TcpStreams, stream: number, total: number, bytes: Uint8Array) => void;
 }
@@ -29,7 +30,10 @@ interface Behaviour {
 const timers = new Timers(new StallClock(() => performance.now()));
 const closing: (() => Promise<void> | void)[] = [];
 
-async function open(host = "127.0.0.1", { timeoutMs = 20_000, onBytes }: Behaviour = {}): Promise<Opened> {
+async function open(
+  host = "127.0.0.1",
+  { timeoutMs = 20_000, onBytes, onPeerConnection }: Behaviour = {},
+): Promise<Opened> {
   const counters = createGossipCounters();
   const events: string[] = [];
   const received = new Map<number, number>();
@@ -49,6 +53,7 @@ async function open(host = "127.0.0.1", { timeoutMs = 20_000, onBytes }: Behavio
       },
       onEnded: (stream, error) => events.push(`${stream} ended: ${error ?? "well"}`),
     },
+    onPeerConnection,
     onDied: (error) => events.push(`died: ${error.message}`),
   });
   closing.push(() => tcp.stop());
@@ -339,4 +344,91 @@ test.if(hasIpv6)("TcpStreams on every address take IPv4 and IPv6", async () => {
   expect(server.events).toEqual(["-1 from 127.0.0.2", "-2 from [::1]"]);
   server.tcp.connect(5, client4.at, Uint8Array.of(1), 5000);
   await until("IPv4 the other way", () => client4.received.size === 1);
+});
+
+/** Resolves when the other side has ended or cut a connection. */
+async function left(socket: Socket): Promise<void> {
+  socket.on("end", () => socket.end()).resume();
+  await closed(socket);
+}
+
+describe("TcpStreams that take connections of nodes", () => {
+  const peerByte = 0xc1;
+
+  /** Takes them, and remembers with what they began. */
+  async function takingPeers(
+    timeoutMs = 20_000,
+  ): Promise<Opened & { peers: { socket: Socket; first: number[]; from: string }[] }> {
+    const peers: { socket: Socket; first: number[]; from: string }[] = [];
+    const onPeerConnection: OnPeerConnection = (socket, first, from) => {
+      socket.on("error", () => undefined);
+      peers.push({ socket, first: [...first], from: formatEndpoint(from).replace(/:\d+$/, "") });
+    };
+    return { ...(await open("127.0.0.1", { timeoutMs, onPeerConnection })), peers };
+  }
+
+  test("tell them by their first byte, and hand them over with what was read", async () => {
+    const server = await takingPeers();
+    dial(server).write(Uint8Array.of(peerByte, 1, 2));
+    await until("it", () => server.peers.length === 1);
+    expect(server.peers[0]).toMatchObject({ first: [peerByte, 1, 2], from: "127.0.0.1" });
+    expect(server.events).toEqual([]);
+    expect(server.counters.streamsIn).toBe(0);
+  });
+
+  test.each([0, 13, 0xf4, 0xc0, 0xc2])("leave streams that begin with %p as they were", async (byte) => {
+    const server = await takingPeers();
+    const socket = dial(server);
+    socket.write(Uint8Array.of(byte, 1));
+    await until("the bytes", () => server.received.get(-1) === 2);
+    socket.write("more");
+    await until("more", () => server.received.get(-1) === 6);
+    socket.end();
+    await until("the end", () => server.events.length === 2);
+    expect(server.events).toEqual(["-1 from 127.0.0.1", "-1 ended: well"]);
+  });
+
+  test("do not count them, end them after a time, or bound what they send", async () => {
+    const server = await takingPeers(200);
+    const sockets = Array.from({ length: limits.gossipStreamsMax + 10 }, () => dial(server));
+    for (const socket of sockets) socket.write(Uint8Array.of(peerByte));
+    await until("all of them", () => server.peers.length === sockets.length);
+    dial(server).write("x");
+    await until("a stream", () => server.received.size === 1);
+    await until("its end", () => server.events.length === 2);
+    expect(server.peers.every(({ socket }) => !socket.destroyed)).toBe(true);
+    expect(server.counters).toMatchObject({ streamsIn: 1, streamsRefused: 0 });
+  });
+
+  test("cut them when they stop", async () => {
+    const server = await takingPeers();
+    const sockets = [dial(server), dial(server)];
+    sockets[0]?.write(Uint8Array.of(peerByte));
+    await until("it", () => server.peers.length === 1);
+    await server.tcp.stop();
+    await Promise.all(sockets.map(left));
+  });
+
+  test("cut who says nothing: after a time, and the oldest when there are many", async () => {
+    const server = await takingPeers(1000);
+    const first = dial(server);
+    await until("it is there", () => !first.connecting);
+    const others = Array.from({ length: limits.gossipSilentMax }, () => dial(server));
+    await left(first);
+    expect(others.filter((socket) => socket.readableEnded)).toEqual([]);
+    await Promise.all(others.map(left));
+    await until("all are counted", () => server.counters.streamErrors === limits.gossipSilentMax + 1);
+    expect(server.events).toEqual([]);
+  });
+
+  test("take nothing from who leaves without a word", async () => {
+    const server = await takingPeers();
+    for (const end of [(socket: Socket) => socket.end(), (socket: Socket) => socket.resetAndDestroy()]) {
+      const socket = dial(server);
+      socket.on("connect", () => end(socket));
+      await left(socket);
+    }
+    await until("both are gone", () => server.counters.streamErrors === 2);
+    expect(server.events).toEqual([]);
+  });
 });

@@ -143,12 +143,13 @@ describe("Handshake", () => {
   )("agrees on the highest common version of $name, or refuses", ({ one, other }) => {
     const steps = run({ dialer: { versions: one }, acceptor: { versions: other } });
     const version = commonVersion(one, other);
-    const outcome =
+    const outcome: (number | string)[] =
       steps.dialer.kind === "done" && steps.acceptor.kind === "done"
         ? [steps.dialer.session.version, steps.acceptor.session.version]
         : problems(steps);
     const refused = ["versions PEER_VERSIONS_DIFFER", "versions PEER_VERSIONS_DIFFER"];
-    expect(outcome).toEqual(version === undefined ? refused : [version, version]);
+    const expected: unknown = version === undefined ? refused : [version, version];
+    expect(outcome).toEqual(expected as typeof outcome);
   });
 
   test("tells both sides the versions of the other when there is no common one", () => {
