@@ -80,11 +80,10 @@ describe("a watch", () => {
     await append(world.node(1).local, "c");
     await has(sink, 4);
     world.kill(1);
-    setTimeout(async () => {
-      await world.copy(1, 2);
-      await append(world.node(2).local, "c");
-      world.moveHome(2);
-    }, 30);
+    await Bun.sleep(30);
+    await world.copy(1, 2);
+    await append(world.node(2).local, "c");
+    world.moveHome(2);
     await has(sink, 5);
     expect(sink.events).toEqual([1, 2, 3, "caught up 3", 4, 5]);
   });
