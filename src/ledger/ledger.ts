@@ -4,7 +4,6 @@
  * @module
  */
 
-import { type Cursor, parseResumeToken, sequenceCursor } from "../core/cursor.ts";
 import { assert } from "../core/assert.ts";
 import { entryBytes } from "../core/entry.ts";
 import { LedgerError, quote } from "../core/errors.ts";
@@ -397,12 +396,6 @@ export class Ledger implements LedgerApi {
       throw fromStoreError(error);
     }
   }
-}
-
-/** Returns the cursor a watch request names: its resume token, or its sequence, which 2^64-1 makes the newest. */
-export function watchCursor(fromSequence: bigint, resumeToken: Uint8Array): Cursor {
-  if (resumeToken.length > 0) return parseResumeToken(resumeToken, "resume_token");
-  return sequenceCursor(fromSequence);
 }
 
 function theOnly([appended]: readonly Appended[]): Appended {
