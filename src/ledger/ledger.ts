@@ -6,7 +6,7 @@
 
 import { assert } from "../core/assert.ts";
 import { entryBytes } from "../core/entry.ts";
-import { LedgerError, quote } from "../core/errors.ts";
+import { LedgerError } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";
@@ -23,6 +23,7 @@ import {
 import type { SnapshotSummary } from "../core/snapshot/snapshot-format.ts";
 import type { Appended } from "./append-unit.ts";
 import { Appender } from "./appender.ts";
+import { contextNotFound } from "./checkpoints.ts";
 import { Committer } from "./committer.ts";
 import type { ContextState, Origin } from "./context-state.ts";
 import { ContextTable } from "./context-table.ts";
@@ -296,12 +297,7 @@ export class Ledger implements LedgerApi {
     checkContextId(contextId);
     const { head } = await this.#load(contextId);
     if (head !== undefined) return { contextId, head };
-    throw new LedgerError("NOT_FOUND", `context ${quote(contextId)} has no entries`, {
-      reason: "CONTEXT_NOT_FOUND",
-      field: "context_id",
-      value: contextId,
-      remedy: "check the id, or append its first entry",
-    });
+    throw contextNotFound(contextId);
   }
 
   /** Copies a context as it is now: the bytes of a version 3 snapshot, then what they hold. */
