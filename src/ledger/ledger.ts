@@ -292,7 +292,6 @@ export class Ledger implements LedgerApi {
     }
   }
 
-  /** Describes one context. Throws NOT_FOUND if it has no entries. */
   async describe(contextId: string): Promise<ContextInfo> {
     checkContextId(contextId);
     const { head } = await this.#load(contextId);
