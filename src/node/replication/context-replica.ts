@@ -2,6 +2,7 @@ import { compareEpochs, type Epoch, laterEpoch, noEpoch, sameEpoch } from "../..
 import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { type Frontier, frontierRoot } from "../../core/merkle/frontier.ts";
+import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import { copiesRequired, promisesRequired } from "../../core/write-copies.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
 import type { Replica, StoredEntry } from "../../ledger/ports.ts";
@@ -29,11 +30,21 @@ import {
 } from "../../sync/terms.ts";
 import type { HolderChange } from "../../sync/holder-change.ts";
 import { homeOf } from "../../sync/view.ts";
-import { adopt, commonPrefix } from "./adoption.ts";
+import { adopt } from "./adoption.ts";
 import { CopyWaits } from "./copy-waits.ts";
+import { commonPrefix } from "./difference.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import type { PeerPipe, PipedContext } from "./peer-pipe.ts";
-import { copiesMissing, deposed, isBelow, minCopiesMissing, notHome, tooFewHolders } from "./refusals.ts";
+import {
+  copiesMissing,
+  copyDamaged,
+  deposed,
+  isBelow,
+  minCopiesMissing,
+  notHome,
+  tooFewHolders,
+} from "./refusals.ts";
+import type { ReplicationCounts } from "./replication-counts.ts";
 import { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
@@ -57,6 +68,7 @@ export interface ContextUses {
   readonly pipeTo: (nodeId: string) => PeerPipe;
   /** Entries of this node have lost their place. */
   readonly archived: () => void;
+  readonly counts: ReplicationCounts;
 }
 
 /**
@@ -362,6 +374,36 @@ export class ContextReplica implements PipedContext {
     });
   }
 
+  /** Does something to this node's copy while nothing else changes it. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.run(work);
+  }
+
+  /** Stored hashes have become others, because they were damaged: a writer that relied on them begins anew. */
+  treeChanged(): Promise<void> {
+    return this.#turns.run(async () => {
+      const before = this.#tip;
+      this.#tip = undefined;
+      const { latest, root } = await this.position();
+      if (before?.frontier.size !== latest || !sameBytes(before.root, root)) this.#depose();
+    });
+  }
+
+  /** Compares this node's copy with that of a node which found it damaged, so that what is damaged here is marked. */
+  async suspect(nodeId: string): Promise<void> {
+    const { contextId } = this;
+    const { holding } = await this.#parts.peers.call(
+      nodeId,
+      "holding",
+      { contextId },
+      { timeoutMs: this.#timing.askMs },
+    );
+    if (holding === undefined) return;
+    const { latest, root } = holding;
+    const compared = { contextId, from: nodeId, target: { latest, root } };
+    await commonPrefix(this.#parts, this.state, compared, await this.position());
+  }
+
   /** Compares the history of every follower with this node's once more, if it is the home. */
   recheck(): void {
     const lead = this.#lead;
@@ -426,8 +468,15 @@ export class ContextReplica implements PipedContext {
     const candidates: Candidate[] = [{ nodeId: selfId, ...own }];
     if (!isCreation) candidates.push(...(await this.#promises(claim)));
     const best = bestCandidate(candidates, selfId);
+    await this.#findDamage(candidates, own);
     if (best !== undefined && best.nodeId !== selfId)
-      await this.#adopt(best.nodeId, { ...claim, target: best, committed: best.committed });
+      await this.#adopt(best.nodeId, { ...claim, target: best, committed: best.committed }).catch(
+        (error: unknown) => {
+          throw error instanceof LedgerError && error.code === "DATA_LOSS"
+            ? copyDamaged(this.contextId)
+            : error;
+        },
+      );
     await this.#turns.run(async () => {
       const now = this.terms;
       if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(this.contextId);
@@ -437,6 +486,23 @@ export class ContextReplica implements PipedContext {
       if (!sameEpoch(now.accepted, epoch)) await this.#save({ ...now, holders, accepted: epoch, committed });
       this.#start(epoch, holders, position, committed);
     });
+  }
+
+  /** Of copies that are of one writer and equally long, and not equal, one is damaged. Throws UNAVAILABLE if it is this node's. */
+  async #findDamage(candidates: readonly Candidate[], own: Holding): Promise<void> {
+    const { contextId } = this;
+    for (const { nodeId, accepted, latest, root } of candidates) {
+      if (nodeId === this.#parts.view.selfId || !sameEpoch(accepted, own.accepted)) continue;
+      if (latest !== own.latest || sameBytes(root, own.root)) continue;
+      try {
+        const compared = { contextId, from: nodeId, target: { latest, root } };
+        await commonPrefix(this.#parts, this.state, compared, own);
+      } catch (error) {
+        // Whoever has the damaged copy finds out when it is to adopt this one.
+        const isOwn = error instanceof LedgerError && error.facts.reason === "OWN_COPY_DAMAGED";
+        if (isOwn) throw copyDamaged(contextId);
+      }
+    }
   }
 
   async #mustAdopt(nodeId: string, request: AdoptRequest): Promise<void> {
@@ -500,6 +566,7 @@ export class ContextReplica implements PipedContext {
       bufferBytesMax,
     });
     this.#lead = lead;
+    this.#uses.counts.takeovers += 1;
     this.#isStalled = false;
     const { shared } = this.state;
     if (shared !== undefined) {
@@ -596,7 +663,10 @@ export class ContextReplica implements PipedContext {
         ),
       current: () => this.state.shared?.replica ?? this.#asReplica(this.terms),
       position: () => this.position(),
-      archived: this.#uses.archived,
+      archived: (isFork: boolean) => {
+        if (isFork) this.#uses.counts.forks += 1;
+        this.#uses.archived();
+      },
     };
     await this.#adoptions.run(() => adopt(this.#parts, this.#turns, this.state, adoption));
   }

@@ -4,6 +4,7 @@ import type { Clock } from "../../ledger/ports.ts";
 import type { Replicas } from "../../ledger/replicas.ts";
 import type { AntiEntropyTiming } from "./anti-entropy.ts";
 import type { RebalancerTiming } from "./rebalancer.ts";
+import type { RepairTiming } from "./repair-keeper.ts";
 import type { Peers } from "../../sync/peers.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 
@@ -21,6 +22,7 @@ export interface ReplicationParts {
   readonly timing?: ReplicationTiming;
   readonly antiEntropy?: AntiEntropyTiming;
   readonly rebalancer?: RebalancerTiming;
+  readonly repairs?: RepairTiming;
 }
 
 /** How long replication waits, in milliseconds. */

@@ -23,6 +23,8 @@ import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { PeerPipe } from "./peer-pipe.ts";
 import { Rebalancer } from "./rebalancer.ts";
+import { RepairKeeper } from "./repair-keeper.ts";
+import { createReplicationCounts } from "./replication-counts.ts";
 import { nobodyHome, notExchanged } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
@@ -43,6 +45,8 @@ export class Replication {
   readonly #digests: DigestKeeper;
   readonly #antiEntropy: AntiEntropy;
   readonly #rebalancer: Rebalancer;
+  readonly #repairs: RepairKeeper;
+  readonly #counts = createReplicationCounts();
   readonly #unsubscribe: () => void;
   #isStopped = false;
 
@@ -69,6 +73,10 @@ export class Replication {
       },
       parts.rebalancer,
     );
+    this.#repairs = new RepairKeeper(
+      { ...parts, open: (contextId) => this.open(contextId), counts: this.#counts },
+      parts.repairs,
+    );
     parts.replicas.observe({
       stored: (state, rows) => this.#stored(state, rows),
       replacing: (contextId, before) => this.#digests.changing(contextId, before),
@@ -78,6 +86,7 @@ export class Replication {
       this.#archives.wake();
       this.#antiEntropy.changed();
       this.#rebalancer.changed();
+      this.#repairs.wake();
     });
     this.#archives.wake();
   }
@@ -227,7 +236,7 @@ export class Replication {
   async rows({ contextId, ...range }: RowsRequest): Promise<PeerCalls["rows"]["answer"]> {
     const { state } = await this.open(contextId);
     const bytesMax = Math.min(range.bytesMax, limits.replicaPageBytes);
-    return { rows: await this.#parts.replicas.rows(state, { ...range, bytesMax }) };
+    return { rows: await this.#parts.replicas.repairs.sound(state, { ...range, bytesMax }) };
   }
 
   async holders(request: PeerCalls["holders"]["request"]): Promise<ReplicateResult> {
@@ -265,6 +274,7 @@ export class Replication {
     this.#archives.stop();
     this.#antiEntropy.stop();
     this.#rebalancer.stop();
+    this.#repairs.stop();
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
     for (const context of this.#contexts.values()) {
@@ -302,6 +312,7 @@ export class Replication {
     const replica = new ContextReplica(this.#parts, state, {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
+      counts: this.#counts,
     });
     if (this.#isStopped) this.#parts.replicas.release(state);
     else {
