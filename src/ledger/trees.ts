@@ -45,6 +45,8 @@ export class Trees {
   readonly #parts: TreesParts;
   /** What a tile has never changes: only more is added. The least recently used is first. */
   readonly #tiles = new Map<string, TileNodes>();
+  /** How often something was forgotten. */
+  #forgotten = 0;
 
   constructor(parts: TreesParts) {
     this.#parts = parts;
@@ -103,6 +105,7 @@ export class Trees {
 
   /** Forgets the tiles of a log whose rows have changed. */
   forget(log: number): void {
+    this.#forgotten += 1;
     for (const key of this.#tiles.keys()) if (key.startsWith(`${log}/`)) this.#tiles.delete(key);
   }
 
@@ -144,8 +147,10 @@ export class Trees {
       this.#tiles.set(key, known);
       return known;
     }
+    const forgotten = this.#forgotten;
     const tile = await this.#read({ log, size }, level, index, width);
-    this.#remember(key, tile);
+    // What was read before it changed is not to be found after.
+    if (this.#forgotten === forgotten) this.#remember(key, tile);
     return tile;
   }
 
