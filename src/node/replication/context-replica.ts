@@ -443,6 +443,8 @@ export class ContextReplica implements PipedContext {
     const { peers, rules, view } = this.#parts;
     const answer = await peers.call(nodeId, "adopt", request, { timeoutMs: this.#timing.adoptMs });
     if (answer.kind === "stored" && answer.latest >= request.target.latest) return;
+    // It made the context itself, with the same counter: a takeover puts one history above the other.
+    if (answer.kind === "not-holder" && request.epoch.counter === 1) this.#depose();
     throw tooFewHolders(this.contextId, request.holders, rules, view);
   }
 
