@@ -7,7 +7,7 @@
  */
 
 import { LedgerError, quote } from "../../core/errors.ts";
-import { parseLogSegment } from "../../core/tlog/origin.ts";
+import { parseContextOrigin, parseLogSegment } from "../../core/tlog/origin.ts";
 import { parseTilePath } from "../../core/tlog/tile-path.ts";
 import { checkContextId } from "../../core/validate.ts";
 import type { Integrity, LogName } from "../../ledger/integrity.ts";
@@ -37,9 +37,15 @@ export async function serveTlog(
   const [, segment, name] = logPath.exec(path) ?? [];
   if (name === undefined) return undefined;
   try {
-    return answer(request, await resourceOf(integrity, logOf(segment), name));
+    const { log, generation } = logOf(segment);
+    const resource = await resourceOf(integrity, log, name);
+    // Looked at afterwards: what was read before a new generation began is of the old one.
+    if (log.kind === "context") await checkGeneration(integrity, log, generation);
+    return answer(request, resource);
   } catch (error) {
-    const response = errorResponse(toConnectError(error));
+    const told = errorResponse(toConnectError(error));
+    const isGone = error instanceof LedgerError && error.facts.reason === "GENERATION_GONE";
+    const response = isGone ? new Response(told.body, { status: 410, headers: told.headers }) : told;
     // Without a word about it a 404 may be cached, and the next checkpoint may need what is at that path.
     response.headers.set("cache-control", "no-store");
     return response;
@@ -63,15 +69,26 @@ async function resourceOf(integrity: Integrity, log: LogName, name: string): Pro
   return { body: Uint8Array.from(bytes), type: binary, caching: immutable };
 }
 
+/** Throws NOT_FOUND unless the log of a context is in this generation. */
+async function checkGeneration(
+  integrity: Integrity,
+  log: Extract<LogName, { kind: "context" }>,
+  generation: number,
+): Promise<void> {
+  const { origin } = await integrity.verifierKeys(log);
+  const now = parseContextOrigin(origin)?.generation ?? 1;
+  if (generation > now) throw generationUnknown(log.contextId, generation, now);
+  if (generation < now) throw generationGone(log.contextId, generation, now);
+}
+
 /** Returns the log that a path segment names; undefined stands for the log of logs. Throws LedgerError. */
-function logOf(segment: string | undefined): LogName {
-  if (segment === undefined) return { kind: "node" };
+function logOf(segment: string | undefined): { readonly log: LogName; readonly generation: number } {
+  if (segment === undefined) return { log: { kind: "node" }, generation: 1 };
   const named = parseLogSegment(segment);
   if (named === undefined) throw segmentInvalid(segment);
   const { contextId, generation } = named;
   checkContextId(contextId);
-  if (generation !== 1) throw generationUnknown(contextId, generation);
-  return { kind: "context", contextId };
+  return { log: { kind: "context", contextId }, generation };
 }
 
 /** Answers with a resource, or with 304 if the client has it. */
@@ -112,12 +129,21 @@ function tilePathInvalid(path: string): LedgerError {
   });
 }
 
-function generationUnknown(contextId: string, generation: number): LedgerError {
+/** What was signed in an earlier generation stays valid, and is not kept here any more. */
+function generationGone(contextId: string, generation: number, now: number): LedgerError {
+  const text = `entries of generation ${generation} of context ${quote(contextId)} have lost their place`;
+  return new LedgerError("NOT_FOUND", text, {
+    ...{ reason: "GENERATION_GONE", field: "generation", value: generation, limit: now },
+    remedy: `follow generation ${now}`,
+  });
+}
+
+function generationUnknown(contextId: string, generation: number, now: number): LedgerError {
   return new LedgerError("NOT_FOUND", `context ${quote(contextId)} has no generation ${generation}`, {
     reason: "GENERATION_NOT_FOUND",
     field: "generation",
     value: generation,
-    limit: 1,
+    limit: now,
     remedy: "use the origin of the newest checkpoint",
   });
 }
