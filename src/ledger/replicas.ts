@@ -257,11 +257,16 @@ export class Replicas {
     return await this.#asked(() => this.#parts.store.forks(contextId, limit));
   }
 
-  /** Keeps forks that another node has found, of one context; what is known already is not written again. */
-  async recordForks(contextId: string, forks: readonly ForkRecord[]): Promise<void> {
+  /**
+   * Keeps forks of one context that another node knows of. What is known already is not written again; returns if there was
+   * anything else.
+   */
+  async recordForks(contextId: string, forks: readonly ForkRecord[]): Promise<boolean> {
+    if (forks.length === 0) return false;
     const known = await this.forks(contextId, limits.forksPerContextMax);
     const news = newForks(known, forks);
     if (news.length > 0) await commitExtras(this.#parts.committer, { forks: news });
+    return news.length > 0;
   }
 
   /** Deletes archives of which everything is in the history again. */

@@ -7,7 +7,7 @@
  */
 
 import { LedgerError, quote } from "../../core/errors.ts";
-import { parseContextOrigin, parseLogSegment } from "../../core/tlog/origin.ts";
+import { type LogSegment, parseContextOrigin, parseLogSegment } from "../../core/tlog/origin.ts";
 import { parseTilePath } from "../../core/tlog/tile-path.ts";
 import { checkContextId } from "../../core/validate.ts";
 import type { Integrity, LogName } from "../../ledger/integrity.ts";
@@ -19,6 +19,8 @@ interface Resource {
   readonly body: string | Uint8Array<ArrayBuffer>;
   readonly type: string;
   readonly caching: string;
+  /** Of the log it is of, if it says so. */
+  readonly origin?: string;
 }
 
 const logPath = /^\/tlog\/(?:node|contexts\/([^/]+))\/(checkpoint|vkey|tile\/.*)$/;
@@ -38,10 +40,8 @@ export async function serveTlog(
   if (name === undefined) return undefined;
   try {
     const { log, generation } = logOf(segment);
-    const resource = await resourceOf(integrity, log, name);
-    // Looked at afterwards: what was read before a new generation began is of the old one.
-    if (log.kind === "context") await checkGeneration(integrity, log, generation);
-    return answer(request, resource);
+    if (log.kind === "node") return answer(request, await resourceOf(integrity, log, name));
+    return answer(request, await ofGeneration(integrity, { ...log, generation }, name));
   } catch (error) {
     const told = errorResponse(toConnectError(error));
     const isGone = error instanceof LedgerError && error.facts.reason === "GENERATION_GONE";
@@ -52,14 +52,26 @@ export async function serveTlog(
   }
 }
 
+/** Returns what a context's log has in one generation. Throws NOT_FOUND unless it is in that one. */
+async function ofGeneration(integrity: Integrity, asked: LogSegment, name: string): Promise<Resource> {
+  const log = { kind: "context", contextId: asked.contextId } as const;
+  const [read] = await Promise.allSettled([resourceOf(integrity, log, name)]);
+  if (read.status === "rejected" && isInvalid(read.reason)) throw read.reason;
+  // Looked at afterwards: what was read before a new generation began is of the old one.
+  const told = read.status === "fulfilled" ? read.value.origin : undefined;
+  checkGeneration(asked, told ?? (await integrity.verifierKeys(log)).origin);
+  if (read.status === "rejected") throw read.reason;
+  return read.value;
+}
+
 async function resourceOf(integrity: Integrity, log: LogName, name: string): Promise<Resource> {
   if (name === "checkpoint") {
-    const { note } = await integrity.checkpoint(log);
-    return { body: note, type: text, caching: changing };
+    const { note, origin } = await integrity.checkpoint(log);
+    return { body: note, type: text, caching: changing, origin };
   }
   if (name === "vkey") {
-    const { keys } = await integrity.verifierKeys(log);
-    return { body: keys.map((key) => `${key}\n`).join(""), type: text, caching: changing };
+    const { keys, origin } = await integrity.verifierKeys(log);
+    return { body: keys.map((key) => `${key}\n`).join(""), type: text, caching: changing, origin };
   }
   const tile = parseTilePath(name);
   if (tile === undefined) throw tilePathInvalid(name);
@@ -69,16 +81,15 @@ async function resourceOf(integrity: Integrity, log: LogName, name: string): Pro
   return { body: Uint8Array.from(bytes), type: binary, caching: immutable };
 }
 
-/** Throws NOT_FOUND unless the log of a context is in this generation. */
-async function checkGeneration(
-  integrity: Integrity,
-  log: Extract<LogName, { kind: "context" }>,
-  generation: number,
-): Promise<void> {
-  const { origin } = await integrity.verifierKeys(log);
+function isInvalid(error: unknown): boolean {
+  return error instanceof LedgerError && error.code === "INVALID_ARGUMENT";
+}
+
+/** Throws NOT_FOUND unless a log, whose origin is this, is in the generation that was asked for. */
+function checkGeneration({ contextId, generation }: LogSegment, origin: string): void {
   const now = parseContextOrigin(origin)?.generation ?? 1;
-  if (generation > now) throw generationUnknown(log.contextId, generation, now);
-  if (generation < now) throw generationGone(log.contextId, generation, now);
+  if (generation > now) throw generationUnknown(contextId, generation, now);
+  if (generation < now) throw generationGone(contextId, generation, now);
 }
 
 /** Returns the log that a path segment names; undefined stands for the log of logs. Throws LedgerError. */
