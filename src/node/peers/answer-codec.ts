@@ -17,6 +17,7 @@ import type {
   PrepareResult,
   ReplicateResult,
 } from "../../sync/peer-messages.ts";
+import { readForksAnswer, writeForksAnswer } from "./fork-codec.ts";
 import * as value from "./value-codec.ts";
 import { invalid, type WireReader } from "./wire-reader.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -72,6 +73,7 @@ export const answerWriters: AnswerWriters = {
   offer: ({ settled }) => new WireWriter().bool(1, settled),
   holders: (result) => writeResult(new WireWriter(), result),
   nudge: () => new WireWriter(0),
+  forks: writeForksAnswer,
   forward: ({ body }) => new WireWriter(16 + body.length).bytes(1, body),
 };
 
@@ -141,6 +143,7 @@ export const answerReaders: AnswerReaders = {
     while (reader.next()) continue;
     return {};
   },
+  forks: readForksAnswer,
   forward: (reader) => {
     let body = value.noBytes;
     while (reader.next()) if (reader.field === 1) body = reader.bytes("body", limits.peerMessageBytesMax);

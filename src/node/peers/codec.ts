@@ -19,6 +19,7 @@ export const callNumbers: Readonly<Record<PeerCallKind, number>> = {
   holders: 10,
   nudge: 11,
   forward: 12,
+  forks: 13,
 };
 
 /** Numbers of streams, as the proto's StreamKind. */
