@@ -19,6 +19,10 @@ export const callNumbers: Readonly<Record<PeerCallKind, number>> = {
   holders: 10,
   nudge: 11,
   forward: 12,
+  announce: 13,
+  broadcast: 14,
+  group: 15,
+  watchers: 16,
 };
 
 /** Numbers of streams, as the proto's StreamKind. */
