@@ -153,7 +153,8 @@ export class GroupSeats {
     const group = this.#groups.get(contextId);
     if (group?.home !== home) return;
     for (const seat of [...(group.seats.get(memberId) ?? [])])
-      if (seat.announced === number) this.#end(seat, kind === "full" ? groupFull(contextId) : tooManyGroups());
+      if (seat.announced === number)
+        this.#end(seat, kind === "full" ? groupFull(contextId) : tooManyGroups());
   }
 
   /** A home tells something. What it tells of groups that are elsewhere is dropped, so nothing is heard twice. */
@@ -196,8 +197,7 @@ export class GroupSeats {
 
   /** Ends all streams. */
   endAll(error: LedgerError): void {
-    for (const group of [...this.#groups.values()])
-      for (const seat of seatsOf(group)) this.#end(seat, error);
+    for (const group of [...this.#groups.values()]) for (const seat of seatsOf(group)) this.#end(seat, error);
   }
 
   #enter(group: Group, number: number, members: readonly GroupMember[]): void {

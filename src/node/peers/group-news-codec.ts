@@ -7,7 +7,14 @@
 import { limits } from "../../core/limits.ts";
 import type { GroupChange, GroupEvent, GroupMember } from "../../sync/groups.ts";
 import type { GroupNews } from "../../sync/peer-messages.ts";
-import { readMember, readMemberId, readMembers, readMessage, writeMember, writeMessage } from "./group-codec.ts";
+import {
+  readMember,
+  readMemberId,
+  readMembers,
+  readMessage,
+  writeMember,
+  writeMessage,
+} from "./group-codec.ts";
 import * as value from "./value-codec.ts";
 import { invalid, WireReader } from "./wire-reader.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -102,7 +109,10 @@ function readNews(reader: WireReader): GroupNews | undefined {
   return make?.(value.contextId(contextId));
 }
 
-function readState(reader: WireReader): { readonly number: number; readonly members: readonly GroupMember[] } {
+function readState(reader: WireReader): {
+  readonly number: number;
+  readonly members: readonly GroupMember[];
+} {
   return reader.message("news.state", () => {
     let number = 0;
     const members: GroupMember[] = [];
