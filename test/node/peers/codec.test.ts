@@ -1,6 +1,7 @@
 import { type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "bun:test";
 import { LedgerError } from "../../../src/core/errors.ts";
+import { limits } from "../../../src/core/limits.ts";
 import * as proto from "../../../src/gen/converge/peer/v1/peer_pb.ts";
 import {
   callNumbers,
@@ -137,7 +138,12 @@ describe("readRequest() refuses", () => {
     ],
     ["a holder of 17 bytes", "prepare", valid().bytes(3, new Uint8Array(17)).finish(), "holders"],
     ["an empty holder", "prepare", valid().always(3, new Uint8Array(0)).finish(), "holders"],
-    ["65 holders", "prepare", many(valid(), 65, (writer) => writer.bytes(3, new Uint8Array(16))), "holders"],
+    [
+      "too many holders",
+      "prepare",
+      many(valid(), limits.holdersMax + 1, (writer) => writer.bytes(3, new Uint8Array(16))),
+      "holders",
+    ],
     ["no target", "adopt", valid().finish(), "target"],
     [
       "a target without a root",
