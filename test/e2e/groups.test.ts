@@ -174,10 +174,23 @@ describe("a group", () => {
   test("loses the members of a node that is killed within the detection time", async () => {
     const contextId = await contextAt("a", "lost");
     const [one, _two] = [await join("a", contextId, "m1"), await join("b", contextId, "m2")];
-    await until("both are there", () => one.stdout().includes("joined\tm2\t"));
+    await until("both are there", () => /^(joined|member)\tm2\t/m.test(one.stdout()));
     await node("b").kill();
     await until("one has left", () => one.stdout().includes("left\tm2\t"));
     expect(await membersAt("c", contextId)).toBe("m1");
     await start("b");
+  });
+
+  test("loses the members of a node that leaves, and has them again when it is back", async () => {
+    const contextId = await contextAt("a", "left");
+    const [one, two] = [await join("a", contextId, "m1"), await join("b", contextId, "m2")];
+    await until("both are there", () => /^(joined|member)\tm2\t/m.test(one.stdout()));
+    await cli("b", "leave");
+    await until("one has left", () => one.stdout().includes("left\tm2\t"));
+    expect(await membersAt("c", contextId)).toBe("m1");
+    await cli("b", "join", gossipOf(node("a")));
+    await until("both are there again", async () => (await membersAt("c", contextId)) === "m1 m2");
+    await cli("c", "groups", "send", contextId, "all");
+    for (const child of [one, two]) await heard(child, "all");
   });
 });

@@ -33,7 +33,7 @@ export interface ClusterGroupsParts extends NodeNames {
   readonly routing: GroupRouting;
   readonly peers: Peers;
   readonly view: ClusterView;
-  readonly clock: Pick<Clock, "nowNs" | "monotonicMs" | "after">;
+  readonly clock: Clock;
   /** From 0 to below 1. */
   readonly random: () => number;
   /** How many clients of this node watch a context. */
@@ -76,7 +76,11 @@ export class ClusterGroups implements Groups {
       onWork: (home, contextId) => this.#link(home).work(contextId),
       onMoved: (contextId, refusals) => this.#seek(contextId, refusals),
     });
-    this.#places = new ContextQueue((contextId) => this.#place(contextId), placedAtOnceMax);
+    this.#places = new ContextQueue({
+      work: (contextId) => this.#place(contextId),
+      atOnceMax: placedAtOnceMax,
+      clock,
+    });
     this.#ignoreView = view.onChange(() => {
       this.#host.viewChanged();
       this.#placeAll();
@@ -236,6 +240,7 @@ export class ClusterGroups implements Groups {
     const { clock, random, view } = this.#parts;
     const { auditMs, homelessMs } = this.#timing;
     this.#cancelAudit = clock.after(auditMs * (0.75 + random() / 2), () => {
+      this.#host.viewChanged();
       this.#host.check();
       this.#placeAll();
       this.#seats.endWaiting(clock.monotonicMs() - homelessMs, (contextId, home) =>

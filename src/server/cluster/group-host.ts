@@ -11,9 +11,12 @@ export interface GroupHostParts {
   readonly view: ClusterView;
   /** Returns who keeps a group, as far as this node knows; `asks` makes it ask the others about what it has not heard of. */
   readonly homeOf: (contextId: string, asks: boolean) => Promise<string | undefined>;
-  readonly clock: Pick<Clock, "after" | "monotonicMs">;
+  readonly clock: Pick<Clock, "after" | "monotonicMs" | "yield">;
   readonly timing: GroupTiming;
 }
+
+/** Groups that are looked at between two turns of the event loop. */
+const checkedAtOnce = 256;
 
 /**
  * The groups that are at home at this node, for members at all nodes. After a change of who is alive nobody speaks to a group
@@ -114,13 +117,17 @@ export class GroupHost {
     for (const nodeId of this.#home.nodeIds()) this.#home.closeNode(nodeId);
   }
 
+  /** Never rejects. */
   async #check(): Promise<void> {
     this.#isChecking = true;
     while (this.#isOutOfDate) {
       this.#isOutOfDate = false;
-      for (const contextId of this.#home.contextIds()) {
+      for (const [index, contextId] of this.#home.contextIds().entries()) {
+        if (index % checkedAtOnce === checkedAtOnce - 1) await this.#parts.clock.yield();
         if (this.#stopped.signal.aborted) break;
-        if (this.#home.has(contextId) && !(await this.#isHere(contextId))) this.#home.drop(contextId);
+        // A look that fails says nothing; the next one may.
+        const isHere = this.#home.has(contextId) ? await this.#isHere(contextId).catch(() => true) : true;
+        if (!isHere) this.#home.drop(contextId);
       }
     }
     this.#isChecking = false;

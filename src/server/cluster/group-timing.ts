@@ -29,6 +29,6 @@ export const groupTiming: GroupTiming = {
   homelessMs: 15_000,
   settleMs: 1000,
   settleMsMax: 2000,
-  auditMs: 2000,
+  auditMs: 5000,
   watchersMs: 1000,
 };

@@ -165,6 +165,18 @@ describe("when a node dies", () => {
     await guests[0]?.hears("message alone");
   });
 
+  test("its members are gone when somebody says so, and back if it was a mistake", async () => {
+    const { world, guests } = await three();
+    using _ = world;
+    world.see([1, 2], [1, 2]);
+    for (const guest of guests.slice(0, 2)) await guest.hears("left m3");
+    expect(await membersAt(world, 2)).toBe("m1@1 m2@2");
+    world.see([1, 2], [1, 2, 3]);
+    await until("it is back", async () => (await membersAt(world, 2)) === "m1@1 m2@2 m3@3");
+    expect(await send(world.at(2), "x")).toBe(3);
+    await guests[2]?.hears("message x");
+  });
+
   test("it does not delay what others are sent", async () => {
     const { world, guests } = await three();
     using _ = world;
