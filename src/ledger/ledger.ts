@@ -137,7 +137,7 @@ export class Ledger implements LedgerApi {
     const verification = new Verification({ ...shared, damage });
     this.#proofs = createProofs({ ...shared, signer, verification });
     this.replicas = new Replicas({
-      ...{ ...shared, damage, trees: () => this.#proofs.trees },
+      ...{ ...shared, damage, verification, trees: () => this.#proofs.trees },
       generations: () => this.#proofs.generations,
       changed: (contextId) => verification.interrupt(contextId),
       viewer: {
