@@ -267,10 +267,17 @@ async function answerOf(
     case "nudge":
       await replication.nudge((request as PeerCalls["nudge"]["request"]).contextId);
       return {};
-    case "forward":
-      throw new Error("nobody forwards here");
-    default:
+    case "replicate":
+    case "prepare":
+    case "nodes":
+    case "rows":
+    case "offer":
+    case "holders":
       return await replication[kind](request);
+    case "forks":
+      return await replication.forks(from, request);
+    default:
+      throw new Error(`nobody asks ${kind} here`);
   }
 }
 
