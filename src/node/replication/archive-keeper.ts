@@ -31,9 +31,15 @@ export class ArchiveKeeper {
   #isAwake = false;
   #isStopped = false;
   #waitMs = 0;
+  #pending = 0;
 
   constructor(parts: ArchiveKeeperParts) {
     this.#parts = parts;
+  }
+
+  /** Archives that were not settled when they were last offered. */
+  get pending(): number {
+    return this.#pending;
   }
 
   /** There may be something to offer. */
@@ -98,8 +104,10 @@ export class ArchiveKeeper {
     try {
       const archives = await this.#parts.replicas.archives(undefined);
       const settled: Archive[] = [];
+      this.#pending = archives.length;
       for (const archive of archives) if (await this.#offer(archive)) settled.push(archive);
       if (settled.length > 0) await this.#parts.replicas.settleArchives(settled);
+      this.#pending = archives.length - settled.length;
       return settled.length === archives.length && archives.length < limits.archivesListedMax;
     } catch (error) {
       this.#parts.log.debug("archives were not offered", { error: asError(error).message });

@@ -121,6 +121,11 @@ export class ContextReplica implements PipedContext {
     return this.#seesEnough(this.#lead.holders);
   }
 
+  /** False if this node is the home, and fewer holders are alive than an entry needs. */
+  get seesEnough(): boolean {
+    return this.#lead === undefined || this.#seesEnough(this.#lead.holders);
+  }
+
   /** True if this node has entries of which it does not know that they are committed. */
   get isUnsettled(): boolean {
     return (this.state.local?.latest ?? 0) > (this.state.head?.latest ?? 0);

@@ -11,3 +11,14 @@ export interface ReplicationCounts {
 export function createReplicationCounts(): ReplicationCounts {
   return { takeovers: 0, forks: 0, repairs: { entries: 0, nodes: 0, failures: 0 } };
 }
+
+/** The contexts whose home this node is. */
+export interface LedCounts {
+  contexts: number;
+  /** Of which a holder is not known to have everything. */
+  behind: number;
+  /** Of which fewer holders are alive than an entry needs. */
+  short: number;
+  /** Entries that are stored here and not yet on enough others. */
+  entriesWaiting: number;
+}

@@ -25,7 +25,7 @@ import { type ReplicationParts, type ReplicationTiming, replicationTiming } from
 import { PeerPipe } from "./peer-pipe.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { RepairKeeper } from "./repair-keeper.ts";
-import { createReplicationCounts } from "./replication-counts.ts";
+import { createReplicationCounts, type LedCounts, type ReplicationCounts } from "./replication-counts.ts";
 import { nobodyHome, notExchanged } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
@@ -283,6 +283,28 @@ export class Replication {
     request: PeerCalls["bucket"]["request"],
   ): Promise<PeerCalls["bucket"]["answer"]> {
     return this.#digests.bucket(fromNodeId, request);
+  }
+
+  /** What was done so far, and how it stands with the contexts in memory. Costs a look at each of them. */
+  get reading(): {
+    readonly led: LedCounts;
+    readonly comparisons: AntiEntropy["counts"];
+    readonly holderChanges: Rebalancer["counts"];
+    readonly archivesPending: number;
+  } & ReplicationCounts {
+    const led: LedCounts = { contexts: 0, behind: 0, short: 0, entriesWaiting: 0 };
+    for (const context of this.#contexts.values()) {
+      const { lead } = context;
+      if (lead === undefined) continue;
+      led.contexts += 1;
+      if (lead.latest > 0 && lead.copiesOf(lead.latest) < lead.holders.length) led.behind += 1;
+      if (!context.seesEnough) led.short += 1;
+      led.entriesWaiting += lead.latest - lead.committed;
+    }
+    return {
+      ...{ ...this.#counts, led, archivesPending: this.#archives.pending },
+      ...{ comparisons: this.#antiEntropy.counts, holderChanges: this.#rebalancer.counts },
+    };
   }
 
   /** Ends everything that was begun. */
