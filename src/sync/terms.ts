@@ -99,7 +99,13 @@ export type PrepareVerdict = Refusal | { readonly kind: "promise" };
 
 /** Judges the wish of a node to become the writer under an epoch. */
 export function judgePrepare(view: HolderView, claim: Claim): PrepareVerdict {
-  return refusalOf(view, claim) ?? { kind: "promise" };
+  const refusal = refusalOf(view, claim);
+  if (refusal !== undefined) return refusal;
+  const terms = termsOf(view);
+  // One that was a holder once, and was away when that changed, must not find others that were.
+  const isStranger =
+    terms !== undefined && terms.accepted.counter > 0 && !terms.holders.includes(claim.epoch.nodeId);
+  return isStranger ? { kind: "not-holder", holders: terms.holders } : { kind: "promise" };
 }
 
 /** Returns the terms after a promise to `claim`. */
