@@ -90,9 +90,13 @@ export function judgeReplicate(
   return sameBytes(item.rootAfter, root) ? { kind: "extend", skip: 0 } : { kind: "behind", latest };
 }
 
-/** Judges the wish of a writer that this node takes its history. */
+/** Judges the wish of a writer that this node takes its history. One that was to give its copy up may be wanted again. */
 export function judgeAdopt(view: HolderView, claim: Claim): Refusal | { readonly kind: "adopt" } {
-  return refusalOf(view, claim) ?? { kind: "adopt" };
+  return refusalOf(wanted(view), claim) ?? { kind: "adopt" };
+}
+
+function wanted(view: HolderView): HolderView {
+  return view.terms === undefined ? view : { ...view, terms: { ...view.terms, leaving: false } };
 }
 
 export type PrepareVerdict = Refusal | { readonly kind: "promise" };
@@ -132,7 +136,6 @@ export function judgeHolders(
   if (terms !== undefined && compareEpochs(claim.epoch, terms.promised) < 0)
     return { kind: "refused", promised: terms.promised };
   if (!claim.holders.includes(view.selfId)) return { kind: "leave" };
-  if (terms?.leaving === true) return { kind: "not-holder", holders: terms.holders };
   const { position } = claim;
   if (view.latest !== position.latest || !sameBytes(view.root, position.root))
     return { kind: "behind", latest: view.latest };
