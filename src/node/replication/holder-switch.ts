@@ -3,7 +3,7 @@ import { copiesRequired } from "../../core/write-copies.ts";
 import type { HolderChange } from "../../sync/holder-change.ts";
 import type { Lead } from "../../sync/lead.ts";
 import type { AdoptRequest, PeerCalls } from "../../sync/peer-messages.ts";
-import { nextEpoch } from "../../sync/takeover.ts";
+import { compareHistories, nextEpoch } from "../../sync/takeover.ts";
 import { commonPrefix } from "./adoption.ts";
 import type { Home } from "./home.ts";
 import type { LocalCopy } from "./local-copy.ts";
@@ -87,7 +87,8 @@ export class HolderSwitch {
     if ((await replicas.archives(contextId)).length > 0) return false;
     const own = await this.#copy.position();
     const { committed } = this.#copy;
-    for (const nodeId of terms.holders) {
+    const holders = await this.#currentHolders(terms.holders);
+    for (const nodeId of holders) {
       const asked = { timeoutMs: this.#timing.askMs };
       const { holding } = await peers.call(nodeId, "holding", { contextId }, asked);
       if (holding === undefined || holding.leaving || holding.committed < committed) return false;
@@ -100,6 +101,25 @@ export class HolderSwitch {
       this.#copy.moved(undefined);
     });
     return true;
+  }
+
+  /** Who keeps the context now: others may have come and gone since this node was told. Rejects if nobody says. */
+  async #currentHolders(known: readonly string[]): Promise<readonly string[]> {
+    const { peers, rules, view } = this.#parts;
+    const { contextId } = this.#copy;
+    const answers = await Promise.all(
+      known.map(async (nodeId) => {
+        const asked = { timeoutMs: this.#timing.askMs };
+        const { holding } = await peers
+          .call(nodeId, "holding", { contextId }, asked)
+          .catch(() => ({ holding: undefined }));
+        return holding === undefined || holding.leaving ? [] : [holding];
+      }),
+    );
+    const [first, ...others] = answers.flat();
+    if (first === undefined) throw tooFewHolders(contextId, known, rules, view);
+    const newest = others.reduce((best, one) => (compareHistories(one, best) > 0 ? one : best), first);
+    return newest.holders;
   }
 
   /** The copy itself, while appends go on, until what is missing is little. */
@@ -173,6 +193,7 @@ export class HolderSwitch {
         .call(nodeId, "holders", request, { timeoutMs: this.#timing.askMs })
         .catch(() => undefined);
       if (answer?.kind === "stored") told.add(nodeId);
+      else if (answer?.kind === "refused") this.#takeover.heard(answer.promised);
       if (areEnough()) enough.resolve();
     });
     await Promise.race([enough.promise, Promise.all(telling)]);
@@ -183,8 +204,10 @@ export class HolderSwitch {
     const { peers, rules, view } = this.#parts;
     const answer = await peers.call(nodeId, "adopt", request, { timeoutMs });
     if (answer.kind === "stored" && answer.latest >= request.target.latest) return;
-    // It made the context itself, with the same counter: a takeover puts one history above the other.
-    if (answer.kind === "not-holder" && request.epoch.counter === 1) this.#home.end();
+    // A takeover puts this node's epoch above what the other has promised, or its history above one that the other made itself.
+    if (answer.kind === "refused") this.#takeover.heard(answer.promised);
+    if (answer.kind === "refused" || (answer.kind === "not-holder" && request.epoch.counter === 1))
+      this.#home.end();
     throw tooFewHolders(this.#copy.contextId, request.holders, rules, view);
   }
 

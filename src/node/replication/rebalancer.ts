@@ -129,6 +129,7 @@ export class Rebalancer {
     if (terms === undefined) return true;
     try {
       if (terms.leaving) {
+        if (replica.isEmpty) return true;
         const isDropped = await replica.dropIfHeld();
         if (isDropped) this.counts.dropped += 1;
         return isDropped;
