@@ -265,10 +265,12 @@ export class Replication {
     return { settled: await this.#archives.offered(request) };
   }
 
-  /** Brings the holders of a context to one history, if this node is its home. */
-  async nudge(contextId: string): Promise<void> {
+  /** Brings the holders of a context to one history, if this node is its home; whoever asks and is none is told so. */
+  async nudge(fromNodeId: string, contextId: string): Promise<void> {
     await this.lead(contextId);
-    this.#contexts.get(contextId)?.recheck();
+    const replica = this.#contexts.get(contextId);
+    replica?.recheck();
+    if (fromNodeId !== this.#parts.view.selfId) await replica?.tellHolders(fromNodeId);
   }
 
   digest(
@@ -298,7 +300,7 @@ export class Replication {
       if (lead === undefined) continue;
       led.contexts += 1;
       if (lead.latest > 0 && lead.copiesOf(lead.latest) < lead.holders.length) led.behind += 1;
-      if (!context.seesEnough) led.short += 1;
+      if (context.isShort) led.short += 1;
       led.entriesWaiting += lead.latest - lead.committed;
     }
     return {
@@ -332,7 +334,7 @@ export class Replication {
 
   async #nudgeHome(contextId: string): Promise<void> {
     const route = await this.route(contextId);
-    if (route.kind === "here") return await this.nudge(contextId);
+    if (route.kind === "here") return await this.nudge(this.#parts.view.selfId, contextId);
     await this.#parts.peers.call(
       route.nodeId,
       "nudge",
@@ -353,7 +355,10 @@ export class Replication {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
       counts: this.#counts,
-      begun: () => this.#tellForks(contextId, undefined),
+      begun: () => {
+        this.#counts.takeovers += 1;
+        this.#tellForks(contextId, undefined);
+      },
     });
     if (this.#isStopped) this.#parts.replicas.release(state);
     else {

@@ -265,7 +265,7 @@ async function answerOf(
     case "holding":
       return await replication.holding((request as PeerCalls["holding"]["request"]).contextId);
     case "nudge":
-      await replication.nudge((request as PeerCalls["nudge"]["request"]).contextId);
+      await replication.nudge(from, (request as PeerCalls["nudge"]["request"]).contextId);
       return {};
     case "replicate":
     case "prepare":
