@@ -50,11 +50,13 @@ export class GroupOutbox {
     return this.#news.splice(0, count);
   }
 
-  /** Resolves when there is something to take, or nothing more comes. */
-  async changed(): Promise<void> {
-    if (this.#news.length > 0 || this.#failure !== undefined) return;
-    await new Promise<void>((resolve) => (this.#wake = resolve));
-    this.#wake = () => {};
+  /** Calls `listener` once there is something to take, or nothing more comes; at once if that is so. In place of one before. */
+  whenChanged(listener: () => void): void {
+    this.#wake = () => {
+      this.#wake = () => {};
+      listener();
+    };
+    if (this.#news.length > 0 || this.#failure !== undefined) this.#wake();
   }
 }
 

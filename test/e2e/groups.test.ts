@@ -135,7 +135,7 @@ describe("a group", () => {
     await Promise.all([watch("a"), watch("a"), watch("b")]);
     await until("they are counted", async () => {
       const { watchers = [] } = await viewOf("c", contextId);
-      return Bun.deepEquals(watchers.map(({ name, watchers: count }) => [name, count]).sort(), [
+      return Bun.deepEquals(watchers.map(({ name, watchers: count }) => [name, count]).sort(byName), [
         ["a", 2],
         ["b", 1],
       ]);
@@ -194,3 +194,7 @@ describe("a group", () => {
     for (const child of [one, two]) await heard(child, "all");
   });
 });
+
+function byName([one]: readonly unknown[], [other]: readonly unknown[]): number {
+  return String(one) < String(other) ? -1 : 1;
+}

@@ -9,7 +9,7 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 
 const count = 600;
 const entryOf = (log: number) =>
-  sampleRows(log, 1, count).map(({ log: _, key: __, findableId: ___, ...row }) => row);
+  sampleRows(log, 1, count).map(({ sequence, contentHash, wire }) => ({ sequence, contentHash, wire }));
 
 /** Makes a context of sample rows, lets `change` change its file, repairs row 7, and returns the rows and the file's check. */
 async function repaired(

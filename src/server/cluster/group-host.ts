@@ -82,7 +82,7 @@ export class GroupHost {
       if (signal.aborted) return;
       yield [];
       for (;;) {
-        await outbox.changed();
+        await new Promise<void>((resolve) => outbox.whenChanged(resolve));
         if (outbox.failure !== undefined) throw outbox.failure;
         yield outbox.take();
       }
