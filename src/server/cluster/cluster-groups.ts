@@ -91,7 +91,7 @@ export class ClusterGroups implements Groups {
   async join(request: GroupJoin, sink: GroupSink, signal: AbortSignal): Promise<GroupSeat> {
     const { view, clock } = this.#parts;
     const { contextId, ...rest } = request;
-    if (this.#isStopped) throw stopped();
+    if (this.#isStopped) throw sessionOver("this node stops");
     if (!view.hasExchanged) throw notExchanged();
     const member: GroupMember = { ...rest, nodeId: view.selfId, joinedAtNs: clock.nowNs() };
     const entered = Promise.withResolvers<void>();
@@ -278,8 +278,4 @@ export class ClusterGroups implements Groups {
 
 function firstAlive(holders: readonly string[], view: ClusterView): string | undefined {
   return holders.find((nodeId) => view.isAlive(nodeId));
-}
-
-function stopped(): LedgerError {
-  return sessionOver("this node stops");
 }
