@@ -11,11 +11,13 @@ import type { ContextState } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
 import type { DamageList } from "./damage-list.ts";
 import { commitExtras } from "./extras-unit.ts";
+import { newForks } from "./fork-records.ts";
+import type { Generations } from "./generations.ts";
 import type { Archive, Clock, ForkRecord, Head, NewRow, Replica, Store, StoredEntry } from "./ports.ts";
 import { PublishUnit } from "./publish-unit.ts";
 import { headMoved } from "./queue-refusal.ts";
 import { ExtendUnit, ReplicaUnit, truncatedHead } from "./replica-units.ts";
-import { SharedContext, type SharedContextObserver } from "./shared-context.ts";
+import { SharedContext, type SharedContextObserver, type SharedContextViewer } from "./shared-context.ts";
 import { Staging, type StagedEntry } from "./staging.ts";
 import { fromStoreError } from "./store-failure.ts";
 import type { Trees } from "./trees.ts";
@@ -40,7 +42,13 @@ export interface ReplicasParts {
   readonly hasher: Hasher;
   readonly trees: () => Trees;
   readonly damage: DamageList;
-  readonly visible: (state: ContextState, rows: readonly StoredEntry[]) => void;
+  readonly generations: () => Generations;
+  readonly viewer: SharedContextViewer & {
+    /** This node has no copy of the context any more. */
+    readonly dropped: (state: ContextState) => void;
+  };
+  /** What is stored of a context is not what a running verification has begun with. */
+  readonly changed: (contextId: string) => void;
 }
 
 /**
@@ -81,7 +89,7 @@ export class Replicas {
       state,
       replica,
       observer: { stored: (changed, rows) => this.#observer.stored(changed, rows) },
-      visible: this.#parts.visible,
+      viewer: this.#parts.viewer,
     });
     return state.shared;
   }
@@ -125,8 +133,8 @@ export class Replicas {
   }
 
   /**
-   * Takes the entries after `after` out of the context, into its archive, and writes `replica` and `fork` with that. Nothing
-   * of the context may be queued.
+   * Takes the entries after `after` out of the context, into its archive, and writes `replica` and `fork` with that; begins a
+   * new generation of its checkpoints if some of them were signed. Nothing of the context may be queued.
    */
   async truncate(
     state: ContextState,
@@ -135,44 +143,63 @@ export class Replicas {
   ): Promise<void> {
     const from = state.local;
     assert(from !== undefined && after < from.latest, "there is something to take out");
-    const last = after === 0 ? undefined : await this.#entry(state, after);
-    const to =
-      last === undefined ? undefined : truncatedHead(from, after, await this.#clockAt(state, last, from));
-    const { store, clock, damage } = this.#parts;
-    const truncation = {
-      ...{ contextId: state.id, from, to, archive: store.newLog() },
-      ...{ accepted: replica.accepted, archivedAtNs: clock.nowNs() },
-    };
-    this.#replacing(state, replica);
-    const extras = {
-      truncations: [truncation],
-      replicas: [replica],
-      forks: fork === undefined ? [] : [fork],
-    };
-    await this.#unit(state, extras, () => {
-      state.local = to;
-      state.planned = to;
-      this.#parts.trees().forget(from.log);
-      const shared = this.share(state, replica);
-      shared.replica = replica;
-      shared.cut(after);
-    });
+    const { store, clock, damage, generations, changed, trees } = this.#parts;
+    const shared = this.share(state, replica);
+    // A read in between would find entries missing.
+    const wasSeen = shared.hide(after);
+    changed(state.id);
+    try {
+      const last = after === 0 ? undefined : await this.#entry(state, after);
+      const to =
+        last === undefined ? undefined : truncatedHead(from, after, await this.#sumsAt(state, last, from));
+      const truncation = {
+        ...{ contextId: state.id, from, to, archive: store.newLog() },
+        ...{ accepted: replica.accepted, archivedAtNs: clock.nowNs() },
+      };
+      this.#replacing(state, replica);
+      const forks = fork === undefined ? [] : [fork];
+      await generations().rewound(state, { after, wasSeen }, (signed) =>
+        this.#unit(state, { truncations: [truncation], replicas: [replica], forks, signed }, () => {
+          state.local = to;
+          state.planned = to;
+          trees().forget(from.log);
+          changed(state.id);
+          shared.replica = replica;
+          shared.cut(after);
+        }),
+      );
+    } catch (error) {
+      this.#parts.committer.doubt(state);
+      throw fromStoreError(error);
+    } finally {
+      trees().forget(from.log);
+    }
     await damage.forget(from.log);
   }
 
-  /** Deletes this node's copy of a context; archives stay. Nothing of the context may be queued. */
+  /**
+   * Deletes this node's copy of a context; archives and forks stay. Should this node keep it again, its checkpoints are of a
+   * new generation then. Nothing of the context may be queued.
+   */
   async drop(state: ContextState): Promise<void> {
     const from = state.local;
+    const { generations, viewer, changed, trees } = this.#parts;
     this.#replacing(state, undefined);
-    await this.#unit(state, { drops: [{ contextId: state.id, from }] }, () => {
-      state.local = undefined;
-      state.planned = undefined;
-      state.head = undefined;
-      state.tree = undefined;
-      state.shared = undefined;
-    });
+    const drop = { contextId: state.id, from };
+    await generations().dropped(state, (signed) =>
+      this.#unit(state, { drops: [drop], signed }, () => {
+        state.local = undefined;
+        state.planned = undefined;
+        state.head = undefined;
+        state.tree = undefined;
+        state.shared = undefined;
+        state.cuts += 1;
+        changed(state.id);
+        viewer.dropped(state);
+      }),
+    );
     if (from === undefined) return;
-    this.#parts.trees().forget(from.log);
+    trees().forget(from.log);
     void this.#discard(from.log);
   }
 
@@ -230,8 +257,16 @@ export class Replicas {
     return await this.#asked(() => this.#parts.store.forks(contextId, limit));
   }
 
-  async recordForks(forks: readonly ForkRecord[]): Promise<void> {
-    await commitExtras(this.#parts.committer, { forks });
+  /**
+   * Keeps forks of one context that another node knows of. What is known already is not written again; returns if there was
+   * anything else.
+   */
+  async recordForks(contextId: string, forks: readonly ForkRecord[]): Promise<boolean> {
+    if (forks.length === 0) return false;
+    const known = await this.forks(contextId, limits.forksPerContextMax);
+    const news = newForks(known, forks);
+    if (news.length > 0) await commitExtras(this.#parts.committer, { forks: news });
+    return news.length > 0;
   }
 
   /** Deletes archives of which everything is in the history again. */
@@ -299,14 +334,28 @@ export class Replicas {
     return entry;
   }
 
-  /** The clocks of a shorter history: the Lamport clock may only be kept, since nobody remembers what it was there. */
-  async #clockAt(
+  /**
+   * What the head of a shorter history says: the Lamport clock may only be kept, since nobody remembers what it was there.
+   * Reads what is taken out.
+   */
+  async #sumsAt(
     state: ContextState,
     last: StoredEntry,
     from: Head,
-  ): Promise<Pick<Head, "lamport" | "appendedAtNs">> {
-    const [verdict] = judgeRows(state.id, [last], this.#parts.hasher);
-    return { lamport: from.lamport, appendedAtNs: verdict?.content?.appendedAtNs ?? from.appendedAtNs };
+  ): Promise<Pick<Head, "lamport" | "appendedAtNs" | "bytes">> {
+    const { hasher, clock } = this.#parts;
+    const [verdict] = judgeRows(state.id, [last], hasher);
+    let { bytes } = from;
+    for (let at = last.sequence; at < from.latest; await clock.yield()) {
+      const range = { after: at, through: from.latest, bytesMax: limits.replicaPageBytes };
+      const page = await this.rows(state, range);
+      const end = page.at(-1);
+      if (end === undefined) break;
+      for (const { content } of judgeRows(state.id, page, hasher)) bytes -= content?.bytes ?? 0;
+      at = end.sequence;
+    }
+    const appendedAtNs = verdict?.content?.appendedAtNs ?? from.appendedAtNs;
+    return { lamport: from.lamport, appendedAtNs, bytes };
   }
 
   async #read(

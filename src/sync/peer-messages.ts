@@ -119,6 +119,24 @@ export interface OfferRequest {
   readonly rows: readonly (PeerRow & { readonly sequence: number })[];
 }
 
+/** What a node knows of the forks of a context. */
+export interface ForkNews {
+  /** Of every record it has 8 bytes, packed, that change with whatever is in it. */
+  readonly known: Uint8Array;
+  /** Records that the other one lacks. */
+  readonly forks: readonly PeerFork[];
+}
+
+/** Where two histories of a context parted, as `ForkRecord` of the ledger's ports says. */
+export interface PeerFork {
+  readonly after: number;
+  readonly count: number;
+  readonly hashes: Uint8Array;
+  readonly winner: Epoch;
+  readonly loser: Epoch;
+  readonly foundAtNs: bigint;
+}
+
 /** A call of a client on its way to the home of its context. */
 export interface ForwardRequest {
   /** Nodes it has passed. */
@@ -217,6 +235,12 @@ export interface PeerCalls {
   readonly nudge: {
     readonly request: { readonly contextId: string };
     readonly answer: Record<never, never>;
+  };
+  /** What both know of forks of a context, afterwards, if it is asked until nothing comes and nothing is left to tell. */
+  readonly forks: {
+    readonly request: ForkNews & { readonly contextId: string };
+    /** Of records that the asker lacks at least one, if there is any. */
+    readonly answer: ForkNews;
   };
   readonly forward: { readonly request: ForwardRequest; readonly answer: { readonly body: Uint8Array } };
   /** The receiver keeps groups that the sender has members of. */

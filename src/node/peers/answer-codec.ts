@@ -19,6 +19,7 @@ import type {
   PrepareResult,
   ReplicateResult,
 } from "../../sync/peer-messages.ts";
+import { readForksAnswer, writeForksAnswer } from "./fork-codec.ts";
 import { readMembers, readRefusal, writeMember, writeRefusal } from "./group-codec.ts";
 import * as value from "./value-codec.ts";
 import { invalid, type WireReader } from "./wire-reader.ts";
@@ -75,6 +76,7 @@ export const answerWriters: AnswerWriters = {
   offer: ({ settled }) => new WireWriter().bool(1, settled),
   holders: (result) => writeResult(new WireWriter(), result),
   nudge: () => new WireWriter(0),
+  forks: writeForksAnswer,
   forward: ({ body }) => new WireWriter(16 + body.length).bytes(1, body),
   announce: ({ refusals }) => {
     const writer = new WireWriter();
@@ -156,6 +158,7 @@ export const answerReaders: AnswerReaders = {
     while (reader.next()) continue;
     return {};
   },
+  forks: readForksAnswer,
   forward: (reader) => {
     let body = value.noBytes;
     while (reader.next()) if (reader.field === 1) body = reader.bytes("body", limits.peerMessageBytesMax);

@@ -19,10 +19,11 @@ export const callNumbers: Readonly<Record<PeerCallKind, number>> = {
   holders: 10,
   nudge: 11,
   forward: 12,
-  announce: 13,
-  broadcast: 14,
-  group: 15,
-  watchers: 16,
+  forks: 13,
+  announce: 14,
+  broadcast: 15,
+  group: 16,
+  watchers: 17,
 };
 
 /** Numbers of streams, as the proto's StreamKind. */

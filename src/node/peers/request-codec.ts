@@ -16,6 +16,7 @@ import type {
   PeerRow,
   ReplicateItem,
 } from "../../sync/peer-messages.ts";
+import { readForksRequest, writeForksRequest } from "./fork-codec.ts";
 import { readAnnounceItem, readMessage, writeAnnounceItem, writeMessage } from "./group-codec.ts";
 import * as value from "./value-codec.ts";
 import { invalid, type WireReader } from "./wire-reader.ts";
@@ -69,6 +70,7 @@ export const requestWriters: RequestWriters = {
     return writer;
   },
   nudge: ({ contextId }) => new WireWriter().text(1, contextId),
+  forks: writeForksRequest,
   forward: ({ hops, method, body }) =>
     new WireWriter(64 + method.length + body.length).uint(1, hops).text(2, method).bytes(3, body),
   announce: ({ session, number, items }) => {
@@ -167,6 +169,7 @@ export const requestReaders: RequestReaders = {
     return { contextId, epoch, holders, position };
   },
   nudge: readContext,
+  forks: readForksRequest,
   forward: (reader) => {
     let hops = 0;
     let method = "";

@@ -60,6 +60,8 @@ export interface ContextUses {
   readonly pipeTo: (nodeId: string) => PeerPipe;
   /** Entries of this node have lost their place. */
   readonly archived: () => void;
+  /** This node has become the home. */
+  readonly begun: () => void;
 }
 
 /**
@@ -533,6 +535,7 @@ export class ContextReplica implements PipedContext {
     }
     this.#publish(lead);
     for (const nodeId of lead.followers()) this.#uses.pipeTo(nodeId).wake(this, true);
+    this.#uses.begun();
   }
 
   #advance(lead: Lead, rows: readonly StoredEntry[] | undefined): void {

@@ -18,6 +18,7 @@ import { homeOf } from "../../sync/view.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { ArchiveKeeper, type ArchiveKeeperParts } from "./archive-keeper.ts";
 import { ContextReplica } from "./context-replica.ts";
+import { ForkExchange } from "./fork-exchange.ts";
 import { DigestKeeper } from "./digest-keeper.ts";
 import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
@@ -40,6 +41,7 @@ export class Replication {
   readonly #pipes = new Map<string, PeerPipe>();
   readonly #locations: Locations;
   readonly #archives: ArchiveKeeper;
+  readonly #forks: ForkExchange;
   readonly #digests: DigestKeeper;
   readonly #antiEntropy: AntiEntropy;
   readonly #rebalancer: Rebalancer;
@@ -48,8 +50,15 @@ export class Replication {
 
   constructor(parts: ReplicationParts & Pick<ArchiveKeeperParts, "appendMoved">) {
     this.#parts = parts;
+    this.#forks = new ForkExchange({
+      ...parts,
+      learned: (contextId, from) => this.#tellForks(contextId, from),
+      concerns: (contextId, nodeId) =>
+        this.#contexts.get(contextId)?.terms?.holders.includes(nodeId) === true,
+    });
     this.#archives = new ArchiveKeeper({
       ...parts,
+      tellForks: (contextId, nodeId) => this.#forks.exchange(contextId, nodeId),
       open: (contextId) => this.open(contextId),
       lead: (contextId) => this.lead(contextId),
     });
@@ -76,6 +85,7 @@ export class Replication {
     this.#unsubscribe = parts.view.onChange(() => {
       for (const [nodeId, pipe] of this.#pipes) if (parts.view.isAlive(nodeId)) pipe.revive();
       this.#archives.wake();
+      this.#forks.revive();
       this.#antiEntropy.changed();
       this.#rebalancer.changed();
     });
@@ -205,7 +215,14 @@ export class Replication {
 
   async adopt(fromNodeId: string, request: AdoptRequest): Promise<ReplicateResult> {
     const replica = await this.open(request.contextId);
-    return await replica.adopt(request, fromNodeId);
+    const result = await replica.adopt(request, fromNodeId);
+    if (result.kind === "stored") this.#forks.wake(request.contextId, fromNodeId);
+    return result;
+  }
+
+  /** Takes what another node knows of the forks of a context, and tells it what it lacks. */
+  forks(fromNodeId: string, request: PeerCalls["forks"]["request"]): Promise<PeerCalls["forks"]["answer"]> {
+    return this.#forks.answer(fromNodeId, request);
   }
 
   async holding(contextId: string): Promise<{ holding: Holding | undefined }> {
@@ -263,6 +280,7 @@ export class Replication {
   stop(): void {
     this.#isStopped = true;
     this.#archives.stop();
+    this.#forks.stop();
     this.#antiEntropy.stop();
     this.#rebalancer.stop();
     this.#unsubscribe();
@@ -302,6 +320,7 @@ export class Replication {
     const replica = new ContextReplica(this.#parts, state, {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
+      begun: () => this.#tellForks(contextId, undefined),
     });
     if (this.#isStopped) this.#parts.replicas.release(state);
     else {
@@ -309,6 +328,12 @@ export class Replication {
       this.#evict();
     }
     return replica;
+  }
+
+  /** Tells the other holders of the forks of a context, if this node is its home: it is the one that all of them hear. */
+  #tellForks(contextId: string, except: string | undefined): void {
+    const followers = this.#contexts.get(contextId)?.lead?.followers() ?? [];
+    for (const nodeId of followers) if (nodeId !== except) this.#forks.wake(contextId, nodeId);
   }
 
   /** Forgets contexts that nobody needs now; a home that is forgotten takes over anew. */

@@ -168,6 +168,8 @@ export class ClusterNode {
           return replication.bucket(from, request);
         case "offer":
           return replication.offer(request);
+        case "forks":
+          return replication.forks(from, request);
         case "holders":
           return replication.holders(request);
         case "nudge":

@@ -28,6 +28,7 @@ const schemas: Readonly<Record<PeerCallKind, readonly [request: DescMessage, ans
   offer: [proto.OfferRequestSchema, proto.OfferAnswerSchema],
   holders: [proto.HoldersRequestSchema, proto.ReplicateResultSchema],
   nudge: [proto.NudgeRequestSchema, proto.NudgeAnswerSchema],
+  forks: [proto.ForksRequestSchema, proto.ForksAnswerSchema],
   forward: [proto.ForwardRequestSchema, proto.ForwardAnswerSchema],
   announce: [proto.AnnounceRequestSchema, proto.AnnounceAnswerSchema],
   broadcast: [proto.BroadcastRequestSchema, proto.BroadcastAnswerSchema],

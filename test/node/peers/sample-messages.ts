@@ -35,6 +35,10 @@ const results: readonly ReplicateResult[] = [
   { kind: "not-holder", holders: [] },
   { kind: "busy" },
 ];
+const fork = {
+  ...{ after: 7, count: 3, hashes: new Uint8Array(96).fill(2), winner: epoch, loser: none },
+  foundAtNs: 1_750_000_000_123_456_789n,
+};
 const holding = {
   ...position,
   holders,
@@ -121,6 +125,10 @@ export const sampleRequests: Samples = {
   ],
   holders: [{ contextId, epoch, holders, position }],
   nudge: [{ contextId }],
+  forks: [
+    { contextId, known: new Uint8Array(0), forks: [] },
+    { contextId, known: new Uint8Array(16).fill(4), forks: [fork, { ...fork, hashes: new Uint8Array(0) }] },
+  ],
   forward: [
     { hops: 0, method: "Append", body: new Uint8Array(0) },
     { hops: 2, method: "Get", body: new Uint8Array(300).fill(1) },
@@ -160,6 +168,10 @@ export const sampleAnswers: Answers = {
   offer: [{ settled: true }, { settled: false }],
   holders: results,
   nudge: [{}],
+  forks: [
+    { known: new Uint8Array(0), forks: [] },
+    { known: new Uint8Array(8), forks: [fork] },
+  ],
   forward: [{ body: new Uint8Array(0) }, { body: Uint8Array.of(1, 2) }],
   announce: [
     { refusals: [] },

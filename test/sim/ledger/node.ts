@@ -165,6 +165,8 @@ export class SimulatedNode {
           return {};
         case "offer":
           return await replication.offer(any);
+        case "forks":
+          return await replication.forks(from, any);
         case "forward": {
           const { body } = request as { body: Uint8Array };
           const { hops, payload, ...wish } = JSON.parse(new TextDecoder().decode(body)) as Omit<

@@ -48,7 +48,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file converge/peer/v1/peer.proto.
  */
 export const file_converge_peer_v1_peer: GenFile = /*@__PURE__*/
-  fileDesc("Chtjb252ZXJnZS9wZWVyL3YxL3BlZXIucHJvdG8SEGNvbnZlcmdlLnBlZXIudjEimgIKCVBlZXJFcnJvchIMCgRjb2RlGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVhc29uGAMgASgJEhIKBWZpZWxkGAQgASgJSACIAQESJQoFdmFsdWUYBSABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSJQoFbGltaXQYBiABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSEwoGcmVtZWR5GAcgASgJSAGIAQESFQoIc2VxdWVuY2UYCCABKARIAogBARIbCg5yZXRyeV9hZnRlcl9tcxgJIAEoBEgDiAEBQggKBl9maWVsZEIJCgdfcmVtZWR5QgsKCV9zZXF1ZW5jZUIRCg9fcmV0cnlfYWZ0ZXJfbXMiQwoERmFjdBIOCgR0ZXh0GAEgASgJSAASEAoGbnVtYmVyGAIgASgBSAASEQoHaW50ZWdlchgDIAEoCUgAQgYKBGZhY3QiKQoFRXBvY2gSDwoHY291bnRlchgBIAEoBBIPCgdub2RlX2lkGAIgASgMIigKCFBvc2l0aW9uEg4KBmxhdGVzdBgBIAEoBBIMCgRyb290GAIgASgMIjsKA1JvdxIUCgxjb250ZW50X2hhc2gYASABKAwSDAoEd2lyZRgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBCLCAQoHSG9sZGluZxIsCghwb3NpdGlvbhgBIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SDwoHaG9sZGVycxgCIAMoDBIpCghwcm9taXNlZBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEhEKCWNvbW1pdHRlZBgFIAEoBBIPCgdsZWF2aW5nGAYgASgIIkIKEFJlcGxpY2F0ZVJlcXVlc3QSLgoFaXRlbXMYASADKAsyHy5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZUl0ZW0itwEKDVJlcGxpY2F0ZUl0ZW0SEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDBINCgVhZnRlchgEIAEoBBISCgpyb290X2FmdGVyGAUgASgMEiMKBHJvd3MYBiADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdxIRCgljb21taXR0ZWQYByABKAQiRQoPUmVwbGljYXRlQW5zd2VyEjIKB3Jlc3VsdHMYASADKAsyIS5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZVJlc3VsdCKiAgoPUmVwbGljYXRlUmVzdWx0EioKBnN0b3JlZBgBIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuU3RvcmVkSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuUmVmdXNlZEgAEiQKA2dhcBgDIAEoCzIVLmNvbnZlcmdlLnBlZXIudjEuR2FwSAASKgoGYmVoaW5kGAQgASgLMhguY29udmVyZ2UucGVlci52MS5CZWhpbmRIABIxCgpub3RfaG9sZGVyGAUgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABImCgRidXN5GAYgASgLMhYuY29udmVyZ2UucGVlci52MS5CdXN5SABCCAoGcmVzdWx0IhgKBlN0b3JlZBIOCgZsYXRlc3QYASABKAQiNAoHUmVmdXNlZBIpCghwcm9taXNlZBgBIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2giFQoDR2FwEg4KBmxhdGVzdBgBIAEoBCIYCgZCZWhpbmQSDgoGbGF0ZXN0GAEgASgEIhwKCU5vdEhvbGRlchIPCgdob2xkZXJzGAEgAygMIgYKBEJ1c3kiXQoOUHJlcGFyZVJlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDCLTAQoNUHJlcGFyZUFuc3dlchItCghwcm9taXNlZBgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZ0gAEiwKB3JlZnVzZWQYAiABKAsyGS5jb252ZXJnZS5wZWVyLnYxLlJlZnVzZWRIABIxCgpub3RfaG9sZGVyGAMgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABIoCgVlbXB0eRgEIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRW1wdHlIAEIICgZyZXN1bHQiBwoFRW1wdHkimgEKDEFkb3B0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEiYKBWVwb2NoGAIgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBIPCgdob2xkZXJzGAMgAygMEioKBnRhcmdldBgEIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SEQoJY29tbWl0dGVkGAUgASgEIlUKDE5vZGVzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgwKBHNpemUYAiABKAQSIwoEcnVucxgDIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUnVuIjIKA1J1bhINCgVsZXZlbBgBIAEoDRINCgVmaXJzdBgCIAEoBBINCgVjb3VudBgDIAEoDSIdCgtOb2Rlc0Fuc3dlchIOCgZoYXNoZXMYASABKAwiVAoLUm93c1JlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRINCgVhZnRlchgCIAEoBBIPCgd0aHJvdWdoGAMgASgEEhEKCWJ5dGVzX21heBgEIAEoDSIxCgpSb3dzQW5zd2VyEiMKBHJvd3MYASADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdyIkCg5Ib2xkaW5nUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIjsKDUhvbGRpbmdBbnN3ZXISKgoHaG9sZGluZxgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZyItCg1EaWdlc3RSZXF1ZXN0EgsKA2FsbBgBIAEoDBIPCgdidWNrZXRzGAIgASgMIp4BCgxEaWdlc3RBbnN3ZXISKAoFZXF1YWwYASABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVxdWFsSAASLAoHZGlmZmVycxgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuRGlmZmVyc0gAEiwKB2J1Y2tldHMYAyABKAsyGS5jb252ZXJnZS5wZWVyLnYxLkJ1Y2tldHNIAEIICgZyZXN1bHQiBwoFRXF1YWwiCQoHRGlmZmVycyIcCgdCdWNrZXRzEhEKCWRpZmZlcmluZxgBIAEoDCJDCg1CdWNrZXRSZXF1ZXN0Eg4KBmJ1Y2tldBgBIAEoDRITCgtzdGFydF9hZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMCgxCdWNrZXRBbnN3ZXISLgoHZW50cmllcxgBIAMoCzIdLmNvbnZlcmdlLnBlZXIudjEuRGlnZXN0RW50cnkSDAoEbW9yZRgCIAEoCCJ9CgtEaWdlc3RFbnRyeRISCgpjb250ZXh0X2lkGAEgASgJEg4KBmxhdGVzdBgCIAEoBBIRCgljb21taXR0ZWQYAyABKAQSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEgwKBGl0ZW0YBSABKAwihQEKDE9mZmVyUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEhQKDGZvcmtlZF9hZnRlchgCIAEoBBImCgVlcG9jaBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSIwoEcm93cxgEIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUm93Ih4KC09mZmVyQW5zd2VyEg8KB3NldHRsZWQYASABKAgiiwEKDkhvbGRlcnNSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSJgoFZXBvY2gYAiABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEg8KB2hvbGRlcnMYAyADKAwSLAoIcG9zaXRpb24YBCABKAsyGi5jb252ZXJnZS5wZWVyLnYxLlBvc2l0aW9uIiIKDE51ZGdlUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIg0KC051ZGdlQW5zd2VyIjwKDkZvcndhcmRSZXF1ZXN0EgwKBGhvcHMYASABKA0SDgoGbWV0aG9kGAIgASgJEgwKBGJvZHkYAyABKAwiHQoNRm9yd2FyZEFuc3dlchIMCgRib2R5GAEgASgMImEKD0Fubm91bmNlUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgEEg4KBm51bWJlchgCIAEoBBItCgVpdGVtcxgDIAMoCzIeLmNvbnZlcmdlLnBlZXIudjEuQW5ub3VuY2VJdGVtIlsKDEFubm91bmNlSXRlbRISCgpjb250ZXh0X2lkGAEgASgJEicKBWpvaW5zGAIgAygLMhguY29udmVyZ2UucGVlci52MS5NZW1iZXISDgoGbGVhdmVzGAMgAygJIkUKDkFubm91bmNlQW5zd2VyEjMKCHJlZnVzYWxzGAEgAygLMiEuY29udmVyZ2UucGVlci52MS5Bbm5vdW5jZVJlZnVzYWwixwEKD0Fubm91bmNlUmVmdXNhbBIyCgN3aHkYASABKA4yJS5jb252ZXJnZS5wZWVyLnYxLkFubm91bmNlUmVmdXNhbC5XaHkSEgoKY29udGV4dF9pZBgCIAEoCRIRCgltZW1iZXJfaWQYAyABKAkiWQoDV2h5EhMKD1dIWV9VTlNQRUNJRklFRBAAEhAKDFdIWV9OT1RfSE9NRRABEhIKDldIWV9HUk9VUF9GVUxMEAISFwoTV0hZX1RPT19NQU5ZX0dST1VQUxADItABCgZNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSOAoIbWV0YWRhdGEYAyADKAsyJi5jb252ZXJnZS5wZWVyLnYxLk1lbWJlci5NZXRhZGF0YUVudHJ5Eg8KB25vZGVfaWQYBCABKAwSKQoJam9pbmVkX2F0GAUgASgLMhYuY29udmVyZ2UucGVlci52MS5UaW1lGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIsCgRUaW1lEg8KB3NlY29uZHMYASABKAQSEwoLbmFub3NlY29uZHMYAiABKA0iZwoHTWVzc2FnZRIKCgJpZBgBIAEoDBIWCg5mcm9tX21lbWJlcl9pZBgCIAEoCRIPCgdwYXlsb2FkGAMgASgMEicKB3NlbnRfYXQYBCABKAsyFi5jb252ZXJnZS5wZWVyLnYxLlRpbWUiUgoQQnJvYWRjYXN0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEioKB21lc3NhZ2UYAiABKAsyGS5jb252ZXJnZS5wZWVyLnYxLk1lc3NhZ2UiIgoPQnJvYWRjYXN0QW5zd2VyEg8KB21lbWJlcnMYASABKA0iIgoMR3JvdXBSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkiOAoLR3JvdXBBbnN3ZXISKQoHbWVtYmVycxgBIAMoCzIYLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyIiUKD1dhdGNoZXJzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIiIKDldhdGNoZXJzQW5zd2VyEhAKCHdhdGNoZXJzGAEgASgNIhwKCUdyb3VwT3BlbhIPCgdzZXNzaW9uGAEgASgEIjYKCUdyb3VwSXRlbRIpCgRuZXdzGAEgAygLMhsuY29udmVyZ2UucGVlci52MS5Hcm91cE5ld3Mi9AEKCUdyb3VwTmV3cxISCgpjb250ZXh0X2lkGAEgASgJEi0KBXN0YXRlGAIgASgLMhwuY29udmVyZ2UucGVlci52MS5Hcm91cFN0YXRlSAASLAoHbWVzc2FnZRgDIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuTWVzc2FnZUgAEjAKBmNoYW5nZRgEIAEoCzIeLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyQ2hhbmdlSAASEgoIcmVwbGFjZWQYBSABKAlIABIoCgVtb3ZlZBgGIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuTW92ZWRIAEIGCgRuZXdzIkcKCkdyb3VwU3RhdGUSDgoGbnVtYmVyGAEgASgEEikKB21lbWJlcnMYAiADKAsyGC5jb252ZXJnZS5wZWVyLnYxLk1lbWJlciK7AQoMTWVtYmVyQ2hhbmdlEjEKBGtpbmQYASABKA4yIy5jb252ZXJnZS5wZWVyLnYxLk1lbWJlckNoYW5nZS5LaW5kEigKBm1lbWJlchgCIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyIk4KBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg8KC0tJTkRfSk9JTkVEEAESEAoMS0lORF9VUERBVEVEEAISDQoJS0lORF9MRUZUEAMiBwoFTW92ZWQqjAMKCENhbGxLaW5kEhkKFUNBTExfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NBTExfS0lORF9SRVBMSUNBVEUQARIVChFDQUxMX0tJTkRfUFJFUEFSRRACEhMKD0NBTExfS0lORF9BRE9QVBADEhMKD0NBTExfS0lORF9OT0RFUxAEEhIKDkNBTExfS0lORF9ST1dTEAUSFQoRQ0FMTF9LSU5EX0hPTERJTkcQBhIUChBDQUxMX0tJTkRfRElHRVNUEAcSFAoQQ0FMTF9LSU5EX0JVQ0tFVBAIEhMKD0NBTExfS0lORF9PRkZFUhAJEhUKEUNBTExfS0lORF9IT0xERVJTEAoSEwoPQ0FMTF9LSU5EX05VREdFEAsSFQoRQ0FMTF9LSU5EX0ZPUldBUkQQDBIWChJDQUxMX0tJTkRfQU5OT1VOQ0UQDRIXChNDQUxMX0tJTkRfQlJPQURDQVNUEA4SEwoPQ0FMTF9LSU5EX0dST1VQEA8SFgoSQ0FMTF9LSU5EX1dBVENIRVJTEBAqcQoKU3RyZWFtS2luZBIbChdTVFJFQU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9LSU5EX1dBVENIEAESGAoUU1RSRUFNX0tJTkRfU05BUFNIT1QQAhIVChFTVFJFQU1fS0lORF9HUk9VUBADYgZwcm90bzM");
+  fileDesc("Chtjb252ZXJnZS9wZWVyL3YxL3BlZXIucHJvdG8SEGNvbnZlcmdlLnBlZXIudjEimgIKCVBlZXJFcnJvchIMCgRjb2RlGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVhc29uGAMgASgJEhIKBWZpZWxkGAQgASgJSACIAQESJQoFdmFsdWUYBSABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSJQoFbGltaXQYBiABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSEwoGcmVtZWR5GAcgASgJSAGIAQESFQoIc2VxdWVuY2UYCCABKARIAogBARIbCg5yZXRyeV9hZnRlcl9tcxgJIAEoBEgDiAEBQggKBl9maWVsZEIJCgdfcmVtZWR5QgsKCV9zZXF1ZW5jZUIRCg9fcmV0cnlfYWZ0ZXJfbXMiQwoERmFjdBIOCgR0ZXh0GAEgASgJSAASEAoGbnVtYmVyGAIgASgBSAASEQoHaW50ZWdlchgDIAEoCUgAQgYKBGZhY3QiKQoFRXBvY2gSDwoHY291bnRlchgBIAEoBBIPCgdub2RlX2lkGAIgASgMIigKCFBvc2l0aW9uEg4KBmxhdGVzdBgBIAEoBBIMCgRyb290GAIgASgMIjsKA1JvdxIUCgxjb250ZW50X2hhc2gYASABKAwSDAoEd2lyZRgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBCLCAQoHSG9sZGluZxIsCghwb3NpdGlvbhgBIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SDwoHaG9sZGVycxgCIAMoDBIpCghwcm9taXNlZBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEhEKCWNvbW1pdHRlZBgFIAEoBBIPCgdsZWF2aW5nGAYgASgIIkIKEFJlcGxpY2F0ZVJlcXVlc3QSLgoFaXRlbXMYASADKAsyHy5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZUl0ZW0itwEKDVJlcGxpY2F0ZUl0ZW0SEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDBINCgVhZnRlchgEIAEoBBISCgpyb290X2FmdGVyGAUgASgMEiMKBHJvd3MYBiADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdxIRCgljb21taXR0ZWQYByABKAQiRQoPUmVwbGljYXRlQW5zd2VyEjIKB3Jlc3VsdHMYASADKAsyIS5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZVJlc3VsdCKiAgoPUmVwbGljYXRlUmVzdWx0EioKBnN0b3JlZBgBIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuU3RvcmVkSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuUmVmdXNlZEgAEiQKA2dhcBgDIAEoCzIVLmNvbnZlcmdlLnBlZXIudjEuR2FwSAASKgoGYmVoaW5kGAQgASgLMhguY29udmVyZ2UucGVlci52MS5CZWhpbmRIABIxCgpub3RfaG9sZGVyGAUgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABImCgRidXN5GAYgASgLMhYuY29udmVyZ2UucGVlci52MS5CdXN5SABCCAoGcmVzdWx0IhgKBlN0b3JlZBIOCgZsYXRlc3QYASABKAQiNAoHUmVmdXNlZBIpCghwcm9taXNlZBgBIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2giFQoDR2FwEg4KBmxhdGVzdBgBIAEoBCIYCgZCZWhpbmQSDgoGbGF0ZXN0GAEgASgEIhwKCU5vdEhvbGRlchIPCgdob2xkZXJzGAEgAygMIgYKBEJ1c3kiXQoOUHJlcGFyZVJlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDCLTAQoNUHJlcGFyZUFuc3dlchItCghwcm9taXNlZBgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZ0gAEiwKB3JlZnVzZWQYAiABKAsyGS5jb252ZXJnZS5wZWVyLnYxLlJlZnVzZWRIABIxCgpub3RfaG9sZGVyGAMgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABIoCgVlbXB0eRgEIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRW1wdHlIAEIICgZyZXN1bHQiBwoFRW1wdHkimgEKDEFkb3B0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEiYKBWVwb2NoGAIgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBIPCgdob2xkZXJzGAMgAygMEioKBnRhcmdldBgEIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SEQoJY29tbWl0dGVkGAUgASgEIlUKDE5vZGVzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgwKBHNpemUYAiABKAQSIwoEcnVucxgDIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUnVuIjIKA1J1bhINCgVsZXZlbBgBIAEoDRINCgVmaXJzdBgCIAEoBBINCgVjb3VudBgDIAEoDSIdCgtOb2Rlc0Fuc3dlchIOCgZoYXNoZXMYASABKAwiVAoLUm93c1JlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRINCgVhZnRlchgCIAEoBBIPCgd0aHJvdWdoGAMgASgEEhEKCWJ5dGVzX21heBgEIAEoDSIxCgpSb3dzQW5zd2VyEiMKBHJvd3MYASADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdyIkCg5Ib2xkaW5nUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIjsKDUhvbGRpbmdBbnN3ZXISKgoHaG9sZGluZxgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZyItCg1EaWdlc3RSZXF1ZXN0EgsKA2FsbBgBIAEoDBIPCgdidWNrZXRzGAIgASgMIp4BCgxEaWdlc3RBbnN3ZXISKAoFZXF1YWwYASABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVxdWFsSAASLAoHZGlmZmVycxgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuRGlmZmVyc0gAEiwKB2J1Y2tldHMYAyABKAsyGS5jb252ZXJnZS5wZWVyLnYxLkJ1Y2tldHNIAEIICgZyZXN1bHQiBwoFRXF1YWwiCQoHRGlmZmVycyIcCgdCdWNrZXRzEhEKCWRpZmZlcmluZxgBIAEoDCJDCg1CdWNrZXRSZXF1ZXN0Eg4KBmJ1Y2tldBgBIAEoDRITCgtzdGFydF9hZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMCgxCdWNrZXRBbnN3ZXISLgoHZW50cmllcxgBIAMoCzIdLmNvbnZlcmdlLnBlZXIudjEuRGlnZXN0RW50cnkSDAoEbW9yZRgCIAEoCCJ9CgtEaWdlc3RFbnRyeRISCgpjb250ZXh0X2lkGAEgASgJEg4KBmxhdGVzdBgCIAEoBBIRCgljb21taXR0ZWQYAyABKAQSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEgwKBGl0ZW0YBSABKAwihQEKDE9mZmVyUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEhQKDGZvcmtlZF9hZnRlchgCIAEoBBImCgVlcG9jaBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSIwoEcm93cxgEIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUm93Ih4KC09mZmVyQW5zd2VyEg8KB3NldHRsZWQYASABKAgiiwEKDkhvbGRlcnNSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSJgoFZXBvY2gYAiABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEg8KB2hvbGRlcnMYAyADKAwSLAoIcG9zaXRpb24YBCABKAsyGi5jb252ZXJnZS5wZWVyLnYxLlBvc2l0aW9uIiIKDE51ZGdlUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIg0KC051ZGdlQW5zd2VyIlgKDEZvcmtzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEg0KBWtub3duGAIgASgMEiUKBWZvcmtzGAMgAygLMhYuY29udmVyZ2UucGVlci52MS5Gb3JrIkMKC0ZvcmtzQW5zd2VyEg0KBWtub3duGAIgASgMEiUKBWZvcmtzGAMgAygLMhYuY29udmVyZ2UucGVlci52MS5Gb3JrIrEBCgRGb3JrEg0KBWFmdGVyGAEgASgEEg0KBWNvdW50GAIgASgEEg4KBmhhc2hlcxgDIAEoDBInCgZ3aW5uZXIYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEiYKBWxvc2VyGAUgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBISCgpmb3VuZF9hdF9zGAYgASgEEhYKDmZvdW5kX2F0X25hbm9zGAcgASgNIjwKDkZvcndhcmRSZXF1ZXN0EgwKBGhvcHMYASABKA0SDgoGbWV0aG9kGAIgASgJEgwKBGJvZHkYAyABKAwiHQoNRm9yd2FyZEFuc3dlchIMCgRib2R5GAEgASgMImEKD0Fubm91bmNlUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgEEg4KBm51bWJlchgCIAEoBBItCgVpdGVtcxgDIAMoCzIeLmNvbnZlcmdlLnBlZXIudjEuQW5ub3VuY2VJdGVtIlsKDEFubm91bmNlSXRlbRISCgpjb250ZXh0X2lkGAEgASgJEicKBWpvaW5zGAIgAygLMhguY29udmVyZ2UucGVlci52MS5NZW1iZXISDgoGbGVhdmVzGAMgAygJIkUKDkFubm91bmNlQW5zd2VyEjMKCHJlZnVzYWxzGAEgAygLMiEuY29udmVyZ2UucGVlci52MS5Bbm5vdW5jZVJlZnVzYWwixwEKD0Fubm91bmNlUmVmdXNhbBIyCgN3aHkYASABKA4yJS5jb252ZXJnZS5wZWVyLnYxLkFubm91bmNlUmVmdXNhbC5XaHkSEgoKY29udGV4dF9pZBgCIAEoCRIRCgltZW1iZXJfaWQYAyABKAkiWQoDV2h5EhMKD1dIWV9VTlNQRUNJRklFRBAAEhAKDFdIWV9OT1RfSE9NRRABEhIKDldIWV9HUk9VUF9GVUxMEAISFwoTV0hZX1RPT19NQU5ZX0dST1VQUxADItABCgZNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSOAoIbWV0YWRhdGEYAyADKAsyJi5jb252ZXJnZS5wZWVyLnYxLk1lbWJlci5NZXRhZGF0YUVudHJ5Eg8KB25vZGVfaWQYBCABKAwSKQoJam9pbmVkX2F0GAUgASgLMhYuY29udmVyZ2UucGVlci52MS5UaW1lGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIsCgRUaW1lEg8KB3NlY29uZHMYASABKAQSEwoLbmFub3NlY29uZHMYAiABKA0iZwoHTWVzc2FnZRIKCgJpZBgBIAEoDBIWCg5mcm9tX21lbWJlcl9pZBgCIAEoCRIPCgdwYXlsb2FkGAMgASgMEicKB3NlbnRfYXQYBCABKAsyFi5jb252ZXJnZS5wZWVyLnYxLlRpbWUiUgoQQnJvYWRjYXN0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEioKB21lc3NhZ2UYAiABKAsyGS5jb252ZXJnZS5wZWVyLnYxLk1lc3NhZ2UiIgoPQnJvYWRjYXN0QW5zd2VyEg8KB21lbWJlcnMYASABKA0iIgoMR3JvdXBSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkiOAoLR3JvdXBBbnN3ZXISKQoHbWVtYmVycxgBIAMoCzIYLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyIiUKD1dhdGNoZXJzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIiIKDldhdGNoZXJzQW5zd2VyEhAKCHdhdGNoZXJzGAEgASgNIhwKCUdyb3VwT3BlbhIPCgdzZXNzaW9uGAEgASgEIjYKCUdyb3VwSXRlbRIpCgRuZXdzGAEgAygLMhsuY29udmVyZ2UucGVlci52MS5Hcm91cE5ld3Mi9AEKCUdyb3VwTmV3cxISCgpjb250ZXh0X2lkGAEgASgJEi0KBXN0YXRlGAIgASgLMhwuY29udmVyZ2UucGVlci52MS5Hcm91cFN0YXRlSAASLAoHbWVzc2FnZRgDIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuTWVzc2FnZUgAEjAKBmNoYW5nZRgEIAEoCzIeLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyQ2hhbmdlSAASEgoIcmVwbGFjZWQYBSABKAlIABIoCgVtb3ZlZBgGIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuTW92ZWRIAEIGCgRuZXdzIkcKCkdyb3VwU3RhdGUSDgoGbnVtYmVyGAEgASgEEikKB21lbWJlcnMYAiADKAsyGC5jb252ZXJnZS5wZWVyLnYxLk1lbWJlciK7AQoMTWVtYmVyQ2hhbmdlEjEKBGtpbmQYASABKA4yIy5jb252ZXJnZS5wZWVyLnYxLk1lbWJlckNoYW5nZS5LaW5kEigKBm1lbWJlchgCIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyIk4KBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg8KC0tJTkRfSk9JTkVEEAESEAoMS0lORF9VUERBVEVEEAISDQoJS0lORF9MRUZUEAMiBwoFTW92ZWQqoQMKCENhbGxLaW5kEhkKFUNBTExfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NBTExfS0lORF9SRVBMSUNBVEUQARIVChFDQUxMX0tJTkRfUFJFUEFSRRACEhMKD0NBTExfS0lORF9BRE9QVBADEhMKD0NBTExfS0lORF9OT0RFUxAEEhIKDkNBTExfS0lORF9ST1dTEAUSFQoRQ0FMTF9LSU5EX0hPTERJTkcQBhIUChBDQUxMX0tJTkRfRElHRVNUEAcSFAoQQ0FMTF9LSU5EX0JVQ0tFVBAIEhMKD0NBTExfS0lORF9PRkZFUhAJEhUKEUNBTExfS0lORF9IT0xERVJTEAoSEwoPQ0FMTF9LSU5EX05VREdFEAsSFQoRQ0FMTF9LSU5EX0ZPUldBUkQQDBITCg9DQUxMX0tJTkRfRk9SS1MQDRIWChJDQUxMX0tJTkRfQU5OT1VOQ0UQDhIXChNDQUxMX0tJTkRfQlJPQURDQVNUEA8SEwoPQ0FMTF9LSU5EX0dST1VQEBASFgoSQ0FMTF9LSU5EX1dBVENIRVJTEBEqcQoKU3RyZWFtS2luZBIbChdTVFJFQU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9LSU5EX1dBVENIEAESGAoUU1RSRUFNX0tJTkRfU05BUFNIT1QQAhIVChFTVFJFQU1fS0lORF9HUk9VUBADYgZwcm90bzM");
 
 /**
  * Why a call or stream has failed.
@@ -1105,6 +1105,112 @@ export const NudgeAnswerSchema: GenMessage<NudgeAnswer> = /*@__PURE__*/
   messageDesc(file_converge_peer_v1_peer, 39);
 
 /**
+ * Tells what is known of forks of a context, and asks for what is not.
+ *
+ * @generated from message converge.peer.v1.ForksRequest
+ */
+export type ForksRequest = Message$1<"converge.peer.v1.ForksRequest"> & {
+  /**
+   * @generated from field: string context_id = 1;
+   */
+  contextId: string;
+
+  /**
+   * Of every record that the sender has, the first 8 bytes of SHA-256 of its numbers and epochs, packed.
+   *
+   * @generated from field: bytes known = 2;
+   */
+  known: Uint8Array;
+
+  /**
+   * @generated from field: repeated converge.peer.v1.Fork forks = 3;
+   */
+  forks: Fork[];
+};
+
+/**
+ * Describes the message converge.peer.v1.ForksRequest.
+ * Use `create(ForksRequestSchema)` to create a new message.
+ */
+export const ForksRequestSchema: GenMessage<ForksRequest> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 40);
+
+/**
+ * @generated from message converge.peer.v1.ForksAnswer
+ */
+export type ForksAnswer = Message$1<"converge.peer.v1.ForksAnswer"> & {
+  /**
+   * @generated from field: bytes known = 2;
+   */
+  known: Uint8Array;
+
+  /**
+   * Records that the asker lacks, at least one if there are any.
+   *
+   * @generated from field: repeated converge.peer.v1.Fork forks = 3;
+   */
+  forks: Fork[];
+};
+
+/**
+ * Describes the message converge.peer.v1.ForksAnswer.
+ * Use `create(ForksAnswerSchema)` to create a new message.
+ */
+export const ForksAnswerSchema: GenMessage<ForksAnswer> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 41);
+
+/**
+ * Where two histories of a context parted, and what lost its place.
+ *
+ * @generated from message converge.peer.v1.Fork
+ */
+export type Fork = Message$1<"converge.peer.v1.Fork"> & {
+  /**
+   * @generated from field: uint64 after = 1;
+   */
+  after: bigint;
+
+  /**
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * Of the first entries that lost their place, packed.
+   *
+   * @generated from field: bytes hashes = 3;
+   */
+  hashes: Uint8Array;
+
+  /**
+   * @generated from field: converge.peer.v1.Epoch winner = 4;
+   */
+  winner?: Epoch | undefined;
+
+  /**
+   * @generated from field: converge.peer.v1.Epoch loser = 5;
+   */
+  loser?: Epoch | undefined;
+
+  /**
+   * @generated from field: uint64 found_at_s = 6;
+   */
+  foundAtS: bigint;
+
+  /**
+   * @generated from field: uint32 found_at_nanos = 7;
+   */
+  foundAtNanos: number;
+};
+
+/**
+ * Describes the message converge.peer.v1.Fork.
+ * Use `create(ForkSchema)` to create a new message.
+ */
+export const ForkSchema: GenMessage<Fork> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 42);
+
+/**
  * @generated from message converge.peer.v1.ForwardRequest
  */
 export type ForwardRequest = Message$1<"converge.peer.v1.ForwardRequest"> & {
@@ -1129,7 +1235,7 @@ export type ForwardRequest = Message$1<"converge.peer.v1.ForwardRequest"> & {
  * Use `create(ForwardRequestSchema)` to create a new message.
  */
 export const ForwardRequestSchema: GenMessage<ForwardRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 40);
+  messageDesc(file_converge_peer_v1_peer, 43);
 
 /**
  * @generated from message converge.peer.v1.ForwardAnswer
@@ -1146,7 +1252,7 @@ export type ForwardAnswer = Message$1<"converge.peer.v1.ForwardAnswer"> & {
  * Use `create(ForwardAnswerSchema)` to create a new message.
  */
 export const ForwardAnswerSchema: GenMessage<ForwardAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 41);
+  messageDesc(file_converge_peer_v1_peer, 44);
 
 /**
  * A node that keeps groups is told which members of them are connected to the sender.
@@ -1179,7 +1285,7 @@ export type AnnounceRequest = Message$1<"converge.peer.v1.AnnounceRequest"> & {
  * Use `create(AnnounceRequestSchema)` to create a new message.
  */
 export const AnnounceRequestSchema: GenMessage<AnnounceRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 42);
+  messageDesc(file_converge_peer_v1_peer, 45);
 
 /**
  * What has changed about one group.
@@ -1210,7 +1316,7 @@ export type AnnounceItem = Message$1<"converge.peer.v1.AnnounceItem"> & {
  * Use `create(AnnounceItemSchema)` to create a new message.
  */
 export const AnnounceItemSchema: GenMessage<AnnounceItem> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 43);
+  messageDesc(file_converge_peer_v1_peer, 46);
 
 /**
  * @generated from message converge.peer.v1.AnnounceAnswer
@@ -1227,7 +1333,7 @@ export type AnnounceAnswer = Message$1<"converge.peer.v1.AnnounceAnswer"> & {
  * Use `create(AnnounceAnswerSchema)` to create a new message.
  */
 export const AnnounceAnswerSchema: GenMessage<AnnounceAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 44);
+  messageDesc(file_converge_peer_v1_peer, 47);
 
 /**
  * @generated from message converge.peer.v1.AnnounceRefusal
@@ -1256,7 +1362,7 @@ export type AnnounceRefusal = Message$1<"converge.peer.v1.AnnounceRefusal"> & {
  * Use `create(AnnounceRefusalSchema)` to create a new message.
  */
 export const AnnounceRefusalSchema: GenMessage<AnnounceRefusal> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 45);
+  messageDesc(file_converge_peer_v1_peer, 48);
 
 /**
  * @generated from enum converge.peer.v1.AnnounceRefusal.Why
@@ -1289,7 +1395,7 @@ export enum AnnounceRefusal_Why {
  * Describes the enum converge.peer.v1.AnnounceRefusal.Why.
  */
 export const AnnounceRefusal_WhySchema: GenEnum<AnnounceRefusal_Why> = /*@__PURE__*/
-  enumDesc(file_converge_peer_v1_peer, 45, 0);
+  enumDesc(file_converge_peer_v1_peer, 48, 0);
 
 /**
  * A member of a group.
@@ -1328,7 +1434,7 @@ export type Member = Message$1<"converge.peer.v1.Member"> & {
  * Use `create(MemberSchema)` to create a new message.
  */
 export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 46);
+  messageDesc(file_converge_peer_v1_peer, 49);
 
 /**
  * Since 1970-01-01 UTC.
@@ -1352,7 +1458,7 @@ export type Time = Message$1<"converge.peer.v1.Time"> & {
  * Use `create(TimeSchema)` to create a new message.
  */
 export const TimeSchema: GenMessage<Time> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 47);
+  messageDesc(file_converge_peer_v1_peer, 50);
 
 /**
  * @generated from message converge.peer.v1.Message
@@ -1386,7 +1492,7 @@ export type Message = Message$1<"converge.peer.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 48);
+  messageDesc(file_converge_peer_v1_peer, 51);
 
 /**
  * @generated from message converge.peer.v1.BroadcastRequest
@@ -1408,7 +1514,7 @@ export type BroadcastRequest = Message$1<"converge.peer.v1.BroadcastRequest"> & 
  * Use `create(BroadcastRequestSchema)` to create a new message.
  */
 export const BroadcastRequestSchema: GenMessage<BroadcastRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 49);
+  messageDesc(file_converge_peer_v1_peer, 52);
 
 /**
  * @generated from message converge.peer.v1.BroadcastAnswer
@@ -1425,7 +1531,7 @@ export type BroadcastAnswer = Message$1<"converge.peer.v1.BroadcastAnswer"> & {
  * Use `create(BroadcastAnswerSchema)` to create a new message.
  */
 export const BroadcastAnswerSchema: GenMessage<BroadcastAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 50);
+  messageDesc(file_converge_peer_v1_peer, 53);
 
 /**
  * @generated from message converge.peer.v1.GroupRequest
@@ -1442,7 +1548,7 @@ export type GroupRequest = Message$1<"converge.peer.v1.GroupRequest"> & {
  * Use `create(GroupRequestSchema)` to create a new message.
  */
 export const GroupRequestSchema: GenMessage<GroupRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 51);
+  messageDesc(file_converge_peer_v1_peer, 54);
 
 /**
  * @generated from message converge.peer.v1.GroupAnswer
@@ -1459,7 +1565,7 @@ export type GroupAnswer = Message$1<"converge.peer.v1.GroupAnswer"> & {
  * Use `create(GroupAnswerSchema)` to create a new message.
  */
 export const GroupAnswerSchema: GenMessage<GroupAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 52);
+  messageDesc(file_converge_peer_v1_peer, 55);
 
 /**
  * @generated from message converge.peer.v1.WatchersRequest
@@ -1476,7 +1582,7 @@ export type WatchersRequest = Message$1<"converge.peer.v1.WatchersRequest"> & {
  * Use `create(WatchersRequestSchema)` to create a new message.
  */
 export const WatchersRequestSchema: GenMessage<WatchersRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 53);
+  messageDesc(file_converge_peer_v1_peer, 56);
 
 /**
  * @generated from message converge.peer.v1.WatchersAnswer
@@ -1493,7 +1599,7 @@ export type WatchersAnswer = Message$1<"converge.peer.v1.WatchersAnswer"> & {
  * Use `create(WatchersAnswerSchema)` to create a new message.
  */
 export const WatchersAnswerSchema: GenMessage<WatchersAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 54);
+  messageDesc(file_converge_peer_v1_peer, 57);
 
 /**
  * @generated from message converge.peer.v1.GroupOpen
@@ -1510,7 +1616,7 @@ export type GroupOpen = Message$1<"converge.peer.v1.GroupOpen"> & {
  * Use `create(GroupOpenSchema)` to create a new message.
  */
 export const GroupOpenSchema: GenMessage<GroupOpen> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 55);
+  messageDesc(file_converge_peer_v1_peer, 58);
 
 /**
  * @generated from message converge.peer.v1.GroupItem
@@ -1527,7 +1633,7 @@ export type GroupItem = Message$1<"converge.peer.v1.GroupItem"> & {
  * Use `create(GroupItemSchema)` to create a new message.
  */
 export const GroupItemSchema: GenMessage<GroupItem> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 56);
+  messageDesc(file_converge_peer_v1_peer, 59);
 
 /**
  * What the sender's node has to hear of a group. All that concerns one group comes in order.
@@ -1585,7 +1691,7 @@ export type GroupNews = Message$1<"converge.peer.v1.GroupNews"> & {
  * Use `create(GroupNewsSchema)` to create a new message.
  */
 export const GroupNewsSchema: GenMessage<GroupNews> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 57);
+  messageDesc(file_converge_peer_v1_peer, 60);
 
 /**
  * Who is there now that an announcement was taken.
@@ -1609,7 +1715,7 @@ export type GroupState = Message$1<"converge.peer.v1.GroupState"> & {
  * Use `create(GroupStateSchema)` to create a new message.
  */
 export const GroupStateSchema: GenMessage<GroupState> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 58);
+  messageDesc(file_converge_peer_v1_peer, 61);
 
 /**
  * @generated from message converge.peer.v1.MemberChange
@@ -1631,7 +1737,7 @@ export type MemberChange = Message$1<"converge.peer.v1.MemberChange"> & {
  * Use `create(MemberChangeSchema)` to create a new message.
  */
 export const MemberChangeSchema: GenMessage<MemberChange> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 59);
+  messageDesc(file_converge_peer_v1_peer, 62);
 
 /**
  * @generated from enum converge.peer.v1.MemberChange.Kind
@@ -1662,7 +1768,7 @@ export enum MemberChange_Kind {
  * Describes the enum converge.peer.v1.MemberChange.Kind.
  */
 export const MemberChange_KindSchema: GenEnum<MemberChange_Kind> = /*@__PURE__*/
-  enumDesc(file_converge_peer_v1_peer, 59, 0);
+  enumDesc(file_converge_peer_v1_peer, 62, 0);
 
 /**
  * @generated from message converge.peer.v1.Moved
@@ -1675,7 +1781,7 @@ export type Moved = Message$1<"converge.peer.v1.Moved"> & {
  * Use `create(MovedSchema)` to create a new message.
  */
 export const MovedSchema: GenMessage<Moved> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 60);
+  messageDesc(file_converge_peer_v1_peer, 63);
 
 /**
  * @generated from enum converge.peer.v1.CallKind
@@ -1771,32 +1877,39 @@ export enum CallKind {
   FORWARD = 12,
 
   /**
+   * ForksRequest, ForksAnswer.
+   *
+   * @generated from enum value: CALL_KIND_FORKS = 13;
+   */
+  FORKS = 13,
+
+  /**
    * AnnounceRequest, AnnounceAnswer.
    *
-   * @generated from enum value: CALL_KIND_ANNOUNCE = 13;
+   * @generated from enum value: CALL_KIND_ANNOUNCE = 14;
    */
-  ANNOUNCE = 13,
+  ANNOUNCE = 14,
 
   /**
    * BroadcastRequest, BroadcastAnswer.
    *
-   * @generated from enum value: CALL_KIND_BROADCAST = 14;
+   * @generated from enum value: CALL_KIND_BROADCAST = 15;
    */
-  BROADCAST = 14,
+  BROADCAST = 15,
 
   /**
    * GroupRequest, GroupAnswer.
    *
-   * @generated from enum value: CALL_KIND_GROUP = 15;
+   * @generated from enum value: CALL_KIND_GROUP = 16;
    */
-  GROUP = 15,
+  GROUP = 16,
 
   /**
    * WatchersRequest, WatchersAnswer.
    *
-   * @generated from enum value: CALL_KIND_WATCHERS = 16;
+   * @generated from enum value: CALL_KIND_WATCHERS = 17;
    */
-  WATCHERS = 16,
+  WATCHERS = 17,
 }
 
 /**
