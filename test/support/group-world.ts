@@ -129,13 +129,13 @@ export class GroupWorld {
     return node;
   }
 
-  #viewOf({ id, alive: _, ...node }: Node): ClusterView {
+  #viewOf(node: Node): ClusterView {
     const all = this.nodes;
-    const self = all.find((other) => other.id === id);
+    const { id } = node;
     return {
       selfId: id,
       roster: () => all.map((other) => other.id),
-      isAlive: (other) => other === id || self?.alive.has(other) === true,
+      isAlive: (other) => other === id || node.alive.has(other),
       canWrite: () => false,
       hasExchanged: true,
       nameOf: (other) => `n${other.slice(0, 1)}`,

@@ -1,5 +1,5 @@
 import { asError } from "../../core/as-error.ts";
-import { LedgerError } from "../../core/errors.ts";
+import type { LedgerError } from "../../core/errors.ts";
 import { readGroupOpen, writeGroupItem } from "../../node/peers/group-news-codec.ts";
 import { notExchanged } from "../../node/replication/refusals.ts";
 import type { Clock } from "../../ledger/ports.ts";
@@ -106,8 +106,7 @@ export class ClusterGroups implements Groups {
     };
     const seat = this.#seats.add(contextId, member, entering, clock.monotonicMs());
     if (this.#seats.homeOf(contextId) === undefined) this.#places.add(contextId);
-    const cancelled = (): void =>
-      entered.reject(new LedgerError("CANCELLED", "cancelled", { reason: "CANCELLED" }));
+    const cancelled = (): void => entered.reject(signal.reason);
     signal.addEventListener("abort", cancelled);
     if (signal.aborted) cancelled();
     const cancelLate = clock.after(this.#timing.joinMs, () => entered.reject(this.#unreached(contextId)));

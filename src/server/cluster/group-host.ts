@@ -82,8 +82,11 @@ export class GroupHost {
       if (signal.aborted) return;
       yield [];
       for (;;) {
-        await outbox.changed();
         if (outbox.failure !== undefined) throw outbox.failure;
+        if (outbox.isEmpty) {
+          await new Promise<void>((resolve) => (outbox.onChange = resolve));
+          continue;
+        }
         yield outbox.take();
       }
     } finally {

@@ -67,7 +67,7 @@ async function story(seed: number): Promise<void> {
   world.see(all, all);
   await Promise.all(sent);
   const isHere = async (guest: GroupGuest): Promise<boolean> =>
-    (await Promise.race([guest.ended, Bun.sleep(0, "here")])) === "here";
+    (await Promise.race([guest.ended, Bun.sleep(0).then(() => "here")])) === "here";
   const last = new GroupGuest(world.at(pick(all)), "last");
   everybody.push(last);
   await until(

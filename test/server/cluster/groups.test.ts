@@ -14,7 +14,7 @@ async function membersAt(world: GroupWorld, number: number, contextId = "c"): Pr
 /** Three nodes with a member at each; the first is the home. */
 async function three(): Promise<{ world: GroupWorld; guests: readonly GroupGuest[] }> {
   const world = new GroupWorld(3);
-  const guests = [];
+  const guests: GroupGuest[] = [];
   for (const number of [1, 2, 3]) {
     guests.push(new GroupGuest(world.at(number), `m${number}`));
     await until("it is in", () => guests.at(-1)?.events.length === 1);
