@@ -162,7 +162,12 @@ export class GroupWorld {
           await Bun.sleep(timeoutMs);
           throw failure("PEER_TIMEOUT");
         }
-        const answer = await answerOf(groups, from, kind, request as never);
+        const answer = await answerOf(groups, {
+          from,
+          kind,
+          request: request as never,
+          signal: AbortSignal.timeout(timeoutMs),
+        });
         if (this.lossy.has(link) || this.#node(Number(to.slice(0, 1))).groups !== groups)
           throw failure("PEER_LOST");
         return answer as never;
@@ -278,15 +283,14 @@ function linkOf(from: string, to: string): string {
 
 async function answerOf(
   groups: ClusterGroups,
-  from: string,
-  kind: PeerCallKind,
-  request: never,
+  asked: { from: string; kind: PeerCallKind; request: never; signal: AbortSignal },
 ): Promise<unknown> {
+  const { from, kind, request, signal } = asked;
   switch (kind) {
     case "announce":
       return await groups.handleAnnounce(from, request);
     case "broadcast":
-      return await groups.handleBroadcast(request);
+      return await groups.handleBroadcast(request, signal);
     case "group":
       return await groups.handleGroup((request as { contextId: string }).contextId);
     case "watchers":

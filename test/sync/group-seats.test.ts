@@ -14,6 +14,7 @@ function world() {
   const moved: string[] = [];
   const seats = new GroupSeats({
     onWork: (home, contextId) => void work.push(`${home} ${contextId}`),
+    onFormer: (home, contextId) => void work.push(`former ${home} ${contextId}`),
     onMoved: (contextId, refusals) => void moved.push(`${contextId} ${refusals}`),
   });
   const add = (memberId: string, rest: Partial<GroupMember> = {}) => {
@@ -98,7 +99,7 @@ describe("GroupSeats", () => {
     announced("h", 1);
     state("h", 1, member("a", { joinedAtNs: 2n }));
     seats.place("c", "i", 0);
-    expect(work.slice(-2)).toEqual(["h c", "i c"]);
+    expect(work.slice(-2)).toEqual(["former h c", "i c"]);
     seats.news("h", message, 0);
     expect([announced("h", 2), announced("i", 1), seats.isIdle("h")]).toEqual(["-a", "+a", true]);
     seats.news("i", message, 0);

@@ -74,6 +74,10 @@ export class ClusterGroups implements Groups {
     this.#answers = new GroupAnswers({ view, homeOf, relocate, clock, random, timing });
     this.#seats = new GroupSeats({
       onWork: (home, contextId) => this.#link(home).work(contextId),
+      onFormer: (home, contextId) =>
+        void clock.after(timing.settleMsMax, () => {
+          if (!this.#isStopped) this.#link(home).work(contextId);
+        }),
       onMoved: (contextId, refusals) => this.#seek(contextId, refusals),
     });
     this.#places = new ContextQueue({
@@ -125,10 +129,11 @@ export class ClusterGroups implements Groups {
 
   async view(contextId: string, signal: AbortSignal): Promise<GroupView> {
     const { peers, view, routing } = this.#parts;
+    const { callMs: timeoutMs } = this.#timing;
     const [members, watchers] = await Promise.all([
       this.#answers.ask({
         ...{ contextId, signal, writes: false },
-        ask: async (home, timeoutMs) => {
+        ask: async (home) => {
           if (home === view.selfId) return await this.#host.members(contextId);
           return (await peers.call(home, "group", { contextId }, { timeoutMs, signal })).members;
         },
@@ -141,10 +146,11 @@ export class ClusterGroups implements Groups {
 
   async broadcast(contextId: string, message: GroupMessage, signal: AbortSignal): Promise<number> {
     const { peers, view } = this.#parts;
+    const { callMs: timeoutMs } = this.#timing;
     return await this.#answers.ask({
       ...{ contextId, signal, writes: true },
-      ask: async (home, timeoutMs) => {
-        if (home === view.selfId) return await this.#host.broadcast(contextId, message);
+      ask: async (home) => {
+        if (home === view.selfId) return await this.#host.broadcast(contextId, message, signal);
         return (await peers.call(home, "broadcast", { contextId, message }, { timeoutMs })).members;
       },
     });
@@ -155,11 +161,11 @@ export class ClusterGroups implements Groups {
     return this.#host.announce(nodeId, request);
   }
 
-  async handleBroadcast({
-    contextId,
-    message,
-  }: PeerCalls["broadcast"]["request"]): Promise<{ members: number }> {
-    return { members: await this.#host.broadcast(contextId, message) };
+  async handleBroadcast(
+    { contextId, message }: PeerCalls["broadcast"]["request"],
+    signal: AbortSignal,
+  ): Promise<{ members: number }> {
+    return { members: await this.#host.broadcast(contextId, message, signal) };
   }
 
   async handleGroup(contextId: string): Promise<PeerCalls["group"]["answer"]> {
