@@ -7,11 +7,16 @@ export class GroupOutbox {
   #news: GroupNews[] = [];
   #bytes = 0;
   #failure: LedgerError | undefined;
-  #wake = (): void => {};
+  /** Called when there is something to take, or nothing more comes. */
+  onChange = (): void => {};
 
   /** Why nothing more comes. */
   get failure(): LedgerError | undefined {
     return this.#failure;
+  }
+
+  get isEmpty(): boolean {
+    return this.#news.length === 0;
   }
 
   push(news: GroupNews): void {
@@ -21,7 +26,7 @@ export class GroupOutbox {
     const { groupNodeUnsentMax, groupNodeUnsentBytesMax } = limits;
     if (this.#news.length > groupNodeUnsentMax || this.#bytes > groupNodeUnsentBytesMax)
       this.end(tooSlow(this.#news.length));
-    this.#wake();
+    this.onChange();
   }
 
   /** Nothing more comes, and what waits is not wanted. */
@@ -29,7 +34,7 @@ export class GroupOutbox {
     this.#failure ??= error;
     this.#news = [];
     this.#bytes = 0;
-    this.#wake();
+    this.onChange();
   }
 
   /** Takes what waits, up to about `limits.groupItemBytes` on the wire; nothing if nothing waits. */
@@ -48,15 +53,6 @@ export class GroupOutbox {
       return all;
     }
     return this.#news.splice(0, count);
-  }
-
-  /** Calls `listener` once there is something to take, or nothing more comes; at once if that is so. In place of one before. */
-  whenChanged(listener: () => void): void {
-    this.#wake = () => {
-      this.#wake = () => {};
-      listener();
-    };
-    if (this.#news.length > 0 || this.#failure !== undefined) this.#wake();
   }
 }
 

@@ -176,7 +176,7 @@ export class ClusterNode {
         case "announce":
           return groups.handleAnnounce(from, request);
         case "broadcast":
-          return groups.handleBroadcast(request);
+          return groups.handleBroadcast(request, signal);
         case "group":
           return groups.handleGroup((request as PeerCalls["group"]["request"]).contextId);
         case "watchers":
