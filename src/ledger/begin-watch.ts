@@ -72,8 +72,7 @@ async function prepared(
     isReset = true;
   }
   if (!proofs) return { cursor, isReset, used: sink, rebase: undefined };
-  const edge = (size: number): Promise<Frontier> =>
-    parts.trees.frontier({ log: state.head?.log ?? 0, size });
+  const edge = (size: number): Promise<Frontier> => parts.trees.frontier({ log: state.head?.log ?? 0, size });
   const used = withProofs(sink, { key, frontier: await edge(cursor), hasher: parts.hasher });
   return { cursor, isReset, used, rebase: async (sequence) => used.rebase(await edge(sequence)) };
 }

@@ -58,11 +58,7 @@ function joinedFork(a: ForkRecord, b: ForkRecord): ForkRecord {
   return { ...a, count, hashes: hashes.slice(), winner, foundAtNs };
 }
 
-function hasLost(
-  { after, hashes }: ForkRecord,
-  sequence: number,
-  prefix: Uint8Array,
-): boolean {
+function hasLost({ after, hashes }: ForkRecord, sequence: number, prefix: Uint8Array): boolean {
   const at = hashBytes * (sequence - after - 1);
   return at >= 0 && at < hashes.length && prefix.every((byte, i) => byte === hashes[at + i]);
 }

@@ -230,7 +230,8 @@ class LogVerification {
       const name = `the tree's node ${index} on level ${level}`;
       try {
         const stored = await this.#parts.store.subtreeRoots(log, level, index, 1);
-        if (stored.length > 0 && !sameBytes(stored, root)) problems.push(`${name} is not that of its entries`);
+        if (stored.length > 0 && !sameBytes(stored, root))
+          problems.push(`${name} is not that of its entries`);
       } catch (error) {
         if (!isDamage(error)) throw error;
         problems.push(`${name} cannot be read: ${error.message}`);

@@ -41,7 +41,8 @@ export async function visibleHeadOf(
   local: Head,
 ): Promise<Head | undefined> {
   const state = parts.contexts.peek(contextId);
-  if (state !== undefined) return state.shared === undefined ? local : visibleHead(local, state.head?.latest ?? 0);
+  if (state !== undefined)
+    return state.shared === undefined ? local : visibleHead(local, state.head?.latest ?? 0);
   const replica = await parts.store.replica(contextId);
   return replica === undefined ? local : visibleHead(local, replica.committed);
 }

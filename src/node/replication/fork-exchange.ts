@@ -137,7 +137,8 @@ export class ForkExchange {
   /** Returns records that are not among those another node knows, as many as a message takes, at least one. */
   #lacking(forks: readonly ForkRecord[], known: Uint8Array): ForkRecord[] {
     const prints = new Set<string>();
-    for (let at = 0; at < known.length; at += printBytes) prints.add(hex(known.subarray(at, at + printBytes)));
+    for (let at = 0; at < known.length; at += printBytes)
+      prints.add(hex(known.subarray(at, at + printBytes)));
     const lacking: ForkRecord[] = [];
     let bytes = 0;
     for (const fork of forks) {
