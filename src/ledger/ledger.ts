@@ -4,10 +4,9 @@
  * @module
  */
 
-import { type Cursor, parseResumeToken, sequenceCursor } from "../core/cursor.ts";
 import { assert } from "../core/assert.ts";
 import { entryBytes } from "../core/entry.ts";
-import { LedgerError, quote } from "../core/errors.ts";
+import { LedgerError } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";
@@ -24,6 +23,7 @@ import {
 import type { SnapshotSummary } from "../core/snapshot/snapshot-format.ts";
 import type { Appended } from "./append-unit.ts";
 import { Appender } from "./appender.ts";
+import { contextNotFound } from "./checkpoints.ts";
 import { beginWatch, copyGone } from "./begin-watch.ts";
 import { Committer } from "./committer.ts";
 import type { ContextState, Origin } from "./context-state.ts";
@@ -137,7 +137,7 @@ export class Ledger implements LedgerApi {
     const verification = new Verification({ ...shared, damage });
     this.#proofs = createProofs({ ...shared, signer, verification });
     this.replicas = new Replicas({
-      ...{ ...shared, damage, trees: () => this.#proofs.trees },
+      ...{ ...shared, damage, verification, trees: () => this.#proofs.trees },
       generations: () => this.#proofs.generations,
       changed: (contextId) => verification.interrupt(contextId),
       viewer: {
@@ -284,17 +284,11 @@ export class Ledger implements LedgerApi {
     }
   }
 
-  /** Describes one context. Throws NOT_FOUND if it has no entries. */
   async describe(contextId: string): Promise<ContextInfo> {
     checkContextId(contextId);
     const { head } = await this.#load(contextId);
     if (head !== undefined) return { contextId, head };
-    throw new LedgerError("NOT_FOUND", `context ${quote(contextId)} has no entries`, {
-      reason: "CONTEXT_NOT_FOUND",
-      field: "context_id",
-      value: contextId,
-      remedy: "check the id, or append its first entry",
-    });
+    throw contextNotFound(contextId);
   }
 
   /** Copies a context as it is now: the bytes of a version 3 snapshot, then what they hold. */
@@ -370,12 +364,6 @@ export class Ledger implements LedgerApi {
       throw fromStoreError(error);
     }
   }
-}
-
-/** Returns the cursor a watch request names: its resume token, or its sequence, which 2^64-1 makes the newest. */
-export function watchCursor(fromSequence: bigint, resumeToken: Uint8Array): Cursor {
-  if (resumeToken.length > 0) return parseResumeToken(resumeToken, "resume_token");
-  return sequenceCursor(fromSequence);
 }
 
 function theOnly([appended]: readonly Appended[]): Appended {

@@ -6,6 +6,7 @@ import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
 import type { Frontier } from "../core/merkle/frontier.ts";
 import type { NodeRun } from "../core/merkle/range-diff.ts";
+import type { CommitExtras } from "./commit-extras.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextState } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
@@ -17,10 +18,12 @@ import type { Archive, Clock, ForkRecord, Head, NewRow, Replica, Store, StoredEn
 import { PublishUnit } from "./publish-unit.ts";
 import { headMoved } from "./queue-refusal.ts";
 import { ExtendUnit, ReplicaUnit, truncatedHead } from "./replica-units.ts";
+import { Repairs } from "./repairs.ts";
 import { SharedContext, type SharedContextObserver, type SharedContextViewer } from "./shared-context.ts";
 import { Staging, type StagedEntry } from "./staging.ts";
 import { fromStoreError } from "./store-failure.ts";
 import type { Trees } from "./trees.ts";
+import type { Verification } from "./verification.ts";
 import { judgeRows } from "./verification-rows.ts";
 
 /** An entry as another node sent it. */
@@ -42,6 +45,7 @@ export interface ReplicasParts {
   readonly hasher: Hasher;
   readonly trees: () => Trees;
   readonly damage: DamageList;
+  readonly verification: Pick<Verification, "steps">;
   readonly generations: () => Generations;
   readonly viewer: SharedContextViewer & {
     /** This node has no copy of the context any more. */
@@ -56,11 +60,14 @@ export interface ReplicasParts {
  * decision to its caller, who never changes one context in two ways at the same time. Methods throw LedgerError.
  */
 export class Replicas {
+  /** Mends what is damaged. */
+  readonly repairs: Repairs;
   readonly #parts: ReplicasParts;
   #observer: ReplicasObserver = { stored: () => {}, replacing: () => {} };
 
   constructor(parts: ReplicasParts) {
     this.#parts = parts;
+    this.repairs = new Repairs({ ...parts, write: (state, extras) => this.#amend(state, extras) });
   }
 
   /** Learns what is stored of shared contexts from now on. */
@@ -273,6 +280,18 @@ export class Replicas {
   async settleArchives(archives: readonly Archive[]): Promise<void> {
     await commitExtras(this.#parts.committer, { settled: archives.map(({ log }) => log) });
     for (const { log } of archives) void this.#discard(log);
+  }
+
+  /** Writes what mends a context; what anti-entropy has of it is worked out anew. */
+  async #amend(state: ContextState, extras: Pick<CommitExtras, "repairs" | "subtrees">): Promise<void> {
+    const { shared } = state;
+    const replica = shared && { ...shared.replica, digestItem: undefined };
+    if (replica !== undefined) this.#replacing(state, replica);
+    await this.#unit(state, { ...extras, replicas: replica === undefined ? [] : [replica] }, () => {
+      if (shared !== undefined && replica !== undefined) shared.replica = replica;
+      this.#parts.trees().forget(state.local?.log ?? 0);
+      state.tree = undefined;
+    });
   }
 
   /** What is written with a digest of its own is no news. */

@@ -40,6 +40,8 @@ export class SharedContext {
   replica: Replica;
   /** True if this node gives new entries their place: it is the context's home, under an epoch of its own. */
   isWritable = false;
+  /** True while the home lets nothing new in for a moment; what is queued goes on. */
+  isPaused = false;
   /** Set while this node is the home. */
   counts: CopyCounts | undefined;
   readonly #state: ContextState;
@@ -70,7 +72,7 @@ export class SharedContext {
 
   /** Throws UNAVAILABLE unless this node decides what comes next. */
   checkWritable(): void {
-    if (this.isWritable) return;
+    if (this.isWritable && !this.isPaused) return;
     throw new LedgerError(
       "UNAVAILABLE",
       `this node is not the one that takes entries of context ${quote(this.#state.id)}`,

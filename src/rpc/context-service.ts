@@ -10,7 +10,7 @@ import {
   type WatchRequest as WatchRequestMessage,
 } from "../gen/converge/context/v1/context_pb.ts";
 import type { LedgerApi, WatchRequest } from "../ledger/ledger-api.ts";
-import { watchCursor } from "../ledger/ledger.ts";
+import { watchCursor } from "../ledger/watch-cursor.ts";
 import { controlEvent } from "./control-event.ts";
 import { takesControlEvents } from "./fast/plain-watch.ts";
 import { withProof } from "./acknowledged.ts";

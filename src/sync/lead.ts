@@ -112,7 +112,8 @@ export class Lead {
   copiesOf(sequence: number): number {
     let copies = sequence <= this.#latest ? 1 : 0;
     for (const { acked } of this.#followers.values()) if (acked >= sequence) copies += 1;
-    return copies;
+    // What an earlier writer had committed is on enough holders, whoever of them has said so to this one.
+    return sequence <= this.#committed ? Math.max(copies, this.required) : copies;
   }
 
   /** Returns how far one holder is known to have the history; undefined while that is not known. */

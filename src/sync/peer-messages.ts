@@ -6,6 +6,7 @@
  */
 
 import type { Epoch } from "../core/epoch.ts";
+import type { GroupEvent, GroupMember, GroupMessage } from "./groups.ts";
 
 /** Where the history of one context ends: how many entries, and the RFC 6962 root over them. */
 export interface Position {
@@ -146,6 +147,44 @@ export interface ForwardRequest {
   readonly body: Uint8Array;
 }
 
+/** What has changed about a node's own members of one group. */
+export interface AnnounceItem {
+  readonly contextId: string;
+  /** Those that are there now, also those that are there already and say something else about themselves. */
+  readonly joins: readonly GroupMember[];
+  /** Ids of those that are not there any more; applied first. */
+  readonly leaves: readonly string[];
+}
+
+export interface AnnounceRequest {
+  /** Of the stream on which the node hears of its groups. What is announced is forgotten when that ends. */
+  readonly session: number;
+  /** Counts the announcements of a session. */
+  readonly number: number;
+  readonly items: readonly AnnounceItem[];
+}
+
+export type AnnounceRefusal =
+  /** The receiver does not keep the group, and took nothing of it. */
+  | { readonly kind: "not-home"; readonly contextId: string }
+  /** The group, or the number of groups, is at its limit. */
+  | { readonly kind: "full" | "too-many"; readonly contextId: string; readonly memberId: string };
+
+/** What a node hears of the groups that it has members of. All that concerns one group comes in order. */
+export type GroupNews =
+  /** Who is there now that the announcement `number` was taken. Those that it brought hear what comes after this. */
+  | {
+      readonly kind: "state";
+      readonly contextId: string;
+      readonly number: number;
+      readonly members: readonly GroupMember[];
+    }
+  | { readonly kind: "event"; readonly contextId: string; readonly event: GroupEvent }
+  /** A member of the node joined at too many others since. */
+  | { readonly kind: "replaced"; readonly contextId: string; readonly memberId: string }
+  /** The sender does not keep the group any more. */
+  | { readonly kind: "moved"; readonly contextId: string };
+
 /** Every call between nodes: what is asked, and what is answered. */
 export interface PeerCalls {
   readonly replicate: {
@@ -204,6 +243,26 @@ export interface PeerCalls {
     readonly answer: ForkNews;
   };
   readonly forward: { readonly request: ForwardRequest; readonly answer: { readonly body: Uint8Array } };
+  /** The receiver keeps groups that the sender has members of. */
+  readonly announce: {
+    readonly request: AnnounceRequest;
+    readonly answer: { readonly refusals: readonly AnnounceRefusal[] };
+  };
+  /** The receiver hands a message to all members of a group that it keeps, and answers how many there are. */
+  readonly broadcast: {
+    readonly request: { readonly contextId: string; readonly message: GroupMessage };
+    readonly answer: { readonly members: number };
+  };
+  /** Who is in a group that the receiver keeps. */
+  readonly group: {
+    readonly request: { readonly contextId: string };
+    readonly answer: { readonly members: readonly GroupMember[] };
+  };
+  /** How many clients of the receiver watch a context. */
+  readonly watchers: {
+    readonly request: { readonly contextId: string };
+    readonly answer: { readonly watchers: number };
+  };
 }
 
 export type PeerCallKind = keyof PeerCalls;

@@ -16,7 +16,7 @@ test("docs/api.md names every reason that an error can have, and no other", asyn
   const page = await Bun.file("docs/api.md").text();
   const table = /\| code[^]*?\n\n/.exec(page.slice(page.indexOf("## Errors")))?.[0] ?? "";
   const documented = new Set(
-    [...table.matchAll(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\bOVERLOADED\b|\bINTERNAL\b/g)].map(
+    [...table.matchAll(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\bOVERLOADED\b|\bINTERNAL\b|\bDEPOSED\b/g)].map(
       ([reason]) => reason,
     ),
   );

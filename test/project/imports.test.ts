@@ -43,7 +43,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   config: { mayUse: ["core"], packages: none },
   server: {
-    mayUse: ["core", "config.ts", "hash", "sync", "ledger", "store", "supervisor", "node", "rpc"],
+    mayUse: ["core", "config.ts", "hash", "swim", "sync", "ledger", "store", "supervisor", "node", "rpc"],
     packages: ["node:"],
   },
 };

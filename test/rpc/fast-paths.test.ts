@@ -114,6 +114,19 @@ const many = async (server: Listening): Promise<void> => {
   await appendMany(server.ledger, "c", 700);
 };
 
+/** Makes a server say that its entries are on several nodes, the later ones on more of them. */
+const onSeveral =
+  (holders: number) =>
+  async ({ ledger }: Listening): Promise<void> => {
+    const { append: one, appendBatch: several } = ledger;
+    ledger.append = async (...call) => ({ ...(await one.apply(ledger, call)), copies: holders - 1, holders });
+    ledger.appendBatch = async (...call) =>
+      (await several.apply(ledger, call)).map((appended, index) => ({
+        ...appended,
+        ...{ copies: Math.min(holders, holders - 1 + index), holders },
+      }));
+  };
+
 const unprovable = async ({ ledger }: Listening): Promise<void> => {
   ledger.prove = () => {
     throw new LedgerError("DATA_LOSS", "gone", { reason: "TEST", sequence: 1 });
@@ -307,6 +320,16 @@ const cases: Record<string, Case> = {
     batch({}),
     Buffer.concat([batch({}), Buffer.from([0xa0, 6, 1])]),
   ]),
+  "Append on several nodes": appendCase({}, { before: onSeveral(3) }),
+  "Append on many nodes": appendCase({}, { before: onSeveral(255) }),
+  "Append on several nodes, with a proof": appendCase({ proof: true }, { before: onSeveral(3) }),
+  "Append on several nodes that is a retry": appendCase(
+    { key: "a", payload: new Uint8Array([0x34]), idempotencyKey: "k4" },
+    { before: async (server) => (await some(server), await onSeveral(2)(server)) },
+  ),
+  "AppendBatch on several nodes": batchCase({}, { before: onSeveral(3) }),
+  "AppendBatch on many nodes, with proofs": batchCase({ proof: true }, { before: onSeveral(255) }),
+  "AppendStream on several nodes": streamCase([batch({}), batch({ proof: true })], { before: onSeveral(3) }),
   "AppendStream on a full disk": streamCase([batch({})], {
     before: async ({ store }) => store.faults.push({ kind: "fails", failure: "full", written: false }),
   }),

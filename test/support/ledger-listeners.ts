@@ -1,6 +1,7 @@
 import http2 from "node:http2";
 import type { UniversalHandlerFn } from "@connectrpc/connect/protocol";
 import type { Log } from "../../src/core/log.ts";
+import type { LedgerApi } from "../../src/ledger/ledger-api.ts";
 import type { Cluster } from "../../src/rpc/cluster.ts";
 import type { Groups } from "../../src/rpc/groups.ts";
 import type { ReplicationView } from "../../src/rpc/replication-view.ts";
@@ -43,6 +44,8 @@ export async function startListeners(
     corsOrigins?: string[];
     allowHost?: string[];
     cluster?: Cluster;
+    /** Answers in the place of the new ledger. */
+    answering?: LedgerApi;
     replication?: ReplicationView;
     groups?: Groups;
   } = {},
@@ -71,9 +74,9 @@ export async function startListeners(
   };
   const budget = new BodyBudget();
   const shutdown = { draining: new AbortController().signal, over: new AbortController().signal };
-  const { ledger } = world;
-  const { replication = aloneReplication(ledger, cluster) } = options;
-  const watchersOf = (contextId: string): number => ledger.watchersOf(contextId);
+  const ledger = options.answering ?? world.ledger;
+  const { replication = aloneReplication(world.ledger, cluster) } = options;
+  const watchersOf = (contextId: string): number => world.ledger.watchersOf(contextId);
   const { groups = new LocalGroups({ cluster, clock: world.clock, watchersOf }) } = options;
   const discovery = { groups, clock: world.clock, random: seededRandom(seed + 1) };
   const parts = { ledger, cluster, replication, discovery, metrics, readiness, shutdown, budget };

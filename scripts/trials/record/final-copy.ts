@@ -13,9 +13,9 @@ export async function finalCopyOf({ name, url }: Target, contextId: string): Pro
       url,
       method: methods.get,
       request: { contextId, afterSequence: String(entries.length), limit: pageEntries, read: "READ_ANY" },
-    })) as { readonly entries?: readonly EntryJson[]; readonly more?: boolean };
+    })) as { readonly entries?: readonly EntryJson[] };
     entries.push(...(page.entries ?? []).map((entry) => finalEntryOf(contextId, entry)));
-    if (page.more !== true || page.entries === undefined) break;
+    if ((page.entries?.length ?? 0) < pageEntries) break;
   }
   const head = await call({
     url,

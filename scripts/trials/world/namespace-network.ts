@@ -31,8 +31,11 @@ export async function openNamespaceNetwork(nodes: number, scratch: string): Prom
     }),
     [Symbol.asyncDispose]: async () => {
       await links.heal();
-      for (let index = 0; index < nodes; index += 1)
+      for (let index = 0; index < nodes; index += 1) {
+        // A namespace goes some time after it was deleted, and its end of the link with it: the name is free at once like this.
+        await command("ip", "link", "delete", portOf(index));
         await command("ip", "netns", "delete", namespaceOf(index));
+      }
       await command("ip", "link", "delete", bridge);
     },
   };

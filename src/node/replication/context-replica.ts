@@ -37,6 +37,9 @@ import { copiesMissing, deposed, isBelow, minCopiesMissing, notHome, tooFewHolde
 import { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
+/** Copies that a newcomer makes of a context that grows, and what may be missing then while appends wait for the rest. */
+const copiesMax = 8;
+const fewEntries = 1000;
 
 /** A context of which this node has nothing. */
 export interface NewContext {
@@ -76,6 +79,8 @@ export class ContextReplica implements PipedContext {
   readonly #copyWaits = new CopyWaits();
   #lead: Lead | undefined;
   #leading: Promise<void> | undefined;
+  /** Settles when the holders have changed. */
+  #changing: Promise<void> | undefined;
   /** The edge of the tree over this node's copy, if it is known. */
   #tip: { readonly frontier: Frontier; readonly root: Uint8Array } | undefined;
   /** The latest epoch that another holder has promised. */
@@ -100,7 +105,8 @@ export class ContextReplica implements PipedContext {
 
   /** True if an append may go on at once. */
   get isWritable(): boolean {
-    return this.#lead !== undefined && !this.#isStalled && this.#seesEnough(this.#lead.holders);
+    if (this.#lead === undefined || this.#isStalled || this.#changing !== undefined) return false;
+    return this.#seesEnough(this.#lead.holders);
   }
 
   /** True if this node has entries of which it does not know that they are committed. */
@@ -135,6 +141,7 @@ export class ContextReplica implements PipedContext {
    * it, and if nobody has. Rejects with UNAVAILABLE if it is not the home, or not enough holders take part.
    */
   async ensureLead(claim: NewContext): Promise<void> {
+    await this.#changing?.catch(() => {});
     if (this.isWritable) return;
     if (this.#lead !== undefined) return this.#recover(this.#lead);
     this.#leading ??= this.#begin(claim).finally(() => (this.#leading = undefined));
@@ -242,67 +249,24 @@ export class ContextReplica implements PipedContext {
    */
   async changeHolders(change: HolderChange): Promise<void> {
     const lead = this.#lead;
-    const { peers, view, rules } = this.#parts;
-    if (lead === undefined) throw notHome(this.contextId);
     const { contextId } = this;
     const { holders } = change;
+    if (lead === undefined || this.#changing !== undefined) throw notHome(contextId);
     if (change.kind === "add") {
-      // The copy itself, while appends go on.
-      const target = await this.position();
-      const request = { contextId, epoch: lead.epoch, holders, target, committed: lead.committed };
-      await this.#mustAdopt(change.nodeId, request);
-    }
-    const { shared } = this.state;
-    if (shared === undefined || this.#lead !== lead) throw notHome(contextId);
-    shared.isWritable = false;
-    try {
-      await shared.idle();
-      const position = await this.position();
-      await this.#allCommitted(lead);
-      if (change.kind === "add") {
-        const request = {
-          contextId,
-          epoch: lead.epoch,
-          holders,
-          target: position,
-          committed: lead.committed,
-        };
-        await this.#mustAdopt(change.nodeId, request);
+      // The copy itself, while appends go on, until what is missing is little.
+      for (let copies = 0, copied = 0; copies < copiesMax; copies += 1) {
+        const target = await this.position();
+        if (copies > 0 && target.latest - copied < fewEntries) break;
+        const request = { contextId, epoch: lead.epoch, holders, target, committed: lead.committed };
+        await this.#mustAdopt(change.nodeId, request, this.#timing.adoptMs);
+        copied = target.latest;
       }
-      if (this.#lead !== lead) throw deposed(contextId);
-      const epoch = nextEpoch(view.selfId, [this.#seen, lead.epoch]);
-      await this.#turns.run(async () => {
-        const now = this.terms;
-        if (now === undefined || !sameEpoch(now.promised, lead.epoch)) throw deposed(contextId);
-        const committed = lead.committed;
-        await this.#save({ ...now, holders, promised: epoch, accepted: epoch, committed });
-      });
-      const told = new Set([view.selfId]);
-      const request = { contextId, epoch, holders, position };
-      const everybody = [...new Set([...lead.holders, ...holders])].filter(
-        (nodeId) => nodeId !== view.selfId,
-      );
-      await Promise.all(
-        everybody.map(async (nodeId) => {
-          const answer = await peers
-            .call(nodeId, "holders", request, { timeoutMs: this.#timing.askMs })
-            .catch(() => undefined);
-          if (answer?.kind === "stored") told.add(nodeId);
-        }),
-      );
-      const isEnough = (of: readonly string[]): boolean =>
-        of.filter((nodeId) => told.has(nodeId)).length >= copiesRequired(rules.writeCopies, of.length);
-      if (!isEnough(lead.holders) || !isEnough(holders)) throw tooFewHolders(contextId, holders, rules, view);
-      await this.#turns.run(async () => {
-        const now = this.terms;
-        if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(contextId);
-        this.#start(epoch, holders, position, lead.committed);
-      });
-    } catch (error) {
-      // Whoever is home next begins with what was written.
-      if (this.#lead === lead) this.#depose();
-      throw error;
     }
+    this.#changing = this.#switchHolders(lead, change).finally(() => {
+      this.#changing = undefined;
+      if (this.state.shared !== undefined) this.state.shared.isPaused = false;
+    });
+    await this.#changing;
   }
 
   /**
@@ -441,10 +405,71 @@ export class ContextReplica implements PipedContext {
     });
   }
 
-  async #mustAdopt(nodeId: string, request: AdoptRequest): Promise<void> {
+  /** Tells enough of the old holders and enough of the new ones who keeps the context from now on. */
+  async #switchHolders(lead: Lead, change: HolderChange): Promise<void> {
+    const { peers, view, rules } = this.#parts;
+    const { contextId } = this;
+    const { holders } = change;
+    const { shared } = this.state;
+    if (shared === undefined || this.#lead !== lead) throw notHome(contextId);
+    shared.isPaused = true;
+    try {
+      await shared.idle();
+      const position = await this.position();
+      await this.#allCommitted(lead);
+      if (change.kind === "add") {
+        const request = {
+          contextId,
+          epoch: lead.epoch,
+          holders,
+          target: position,
+          committed: lead.committed,
+        };
+        await this.#mustAdopt(change.nodeId, request, this.#timing.stallMs);
+      }
+      if (this.#lead !== lead) throw deposed(contextId);
+      const epoch = nextEpoch(view.selfId, [this.#seen, lead.epoch]);
+      await this.#turns.run(async () => {
+        const now = this.terms;
+        if (now === undefined || !sameEpoch(now.promised, lead.epoch)) throw deposed(contextId);
+        const committed = lead.committed;
+        await this.#save({ ...now, holders, promised: epoch, accepted: epoch, committed });
+      });
+      const told = new Set([view.selfId]);
+      const request = { contextId, epoch, holders, position };
+      const everybody = [...new Set([...lead.holders, ...holders])].filter(
+        (nodeId) => nodeId !== view.selfId,
+      );
+      const isEnough = (of: readonly string[]): boolean =>
+        of.filter((nodeId) => told.has(nodeId)).length >= copiesRequired(rules.writeCopies, of.length);
+      const enough = Promise.withResolvers<void>();
+      const telling = everybody.map(async (nodeId) => {
+        const answer = await peers
+          .call(nodeId, "holders", request, { timeoutMs: this.#timing.askMs })
+          .catch(() => undefined);
+        if (answer?.kind === "stored") told.add(nodeId);
+        if (isEnough(lead.holders) && isEnough(holders)) enough.resolve();
+      });
+      await Promise.race([enough.promise, Promise.all(telling)]);
+      if (!isEnough(lead.holders) || !isEnough(holders)) throw tooFewHolders(contextId, holders, rules, view);
+      await this.#turns.run(async () => {
+        const now = this.terms;
+        if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(contextId);
+        this.#start(epoch, holders, position, lead.committed);
+      });
+    } catch (error) {
+      // Whoever is home next begins with what was written.
+      if (this.#lead === lead) this.#depose();
+      throw error;
+    }
+  }
+
+  async #mustAdopt(nodeId: string, request: AdoptRequest, timeoutMs: number): Promise<void> {
     const { peers, rules, view } = this.#parts;
-    const answer = await peers.call(nodeId, "adopt", request, { timeoutMs: this.#timing.adoptMs });
+    const answer = await peers.call(nodeId, "adopt", request, { timeoutMs });
     if (answer.kind === "stored" && answer.latest >= request.target.latest) return;
+    // It made the context itself, with the same counter: a takeover puts one history above the other.
+    if (answer.kind === "not-holder" && request.epoch.counter === 1) this.#depose();
     throw tooFewHolders(this.contextId, request.holders, rules, view);
   }
 

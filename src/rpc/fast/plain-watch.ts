@@ -1,7 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { WatchEventSchema } from "../../gen/converge/context/v1/context_pb.ts";
 import type { WatchRequest } from "../../ledger/ledger-api.ts";
-import { watchCursor } from "../../ledger/ledger.ts";
+import { watchCursor } from "../../ledger/watch-cursor.ts";
 import { type ControlKind, controlEvent } from "../control-event.ts";
 import { framed } from "./plain-answers.ts";
 import type { PlainWatch } from "./plain-requests.ts";

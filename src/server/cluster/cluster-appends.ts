@@ -11,7 +11,7 @@ import type { Appended, Receipt } from "../../ledger/append-unit.ts";
 import { forwardedAppend, forwardedBatch } from "../../rpc/forwarded/append-calls.ts";
 import { type CallTerms, type ClusterParts, clusterTiming, type ClusterTiming } from "./cluster-parts.ts";
 import type { Forwarder } from "./forwarder.ts";
-import { beforeAppend, mayAppendAgain } from "./outcomes.ts";
+import { afterAppend, beforeAppend, mayAppendAgain } from "./outcomes.ts";
 
 /** Appends that this node cannot answer at once: it is not the home, or not yet, or more copies are asked for. */
 export class ClusterAppends {
@@ -106,8 +106,12 @@ export class ClusterAppends {
     if (minCopies <= 1) return undefined;
     const { routing } = this.#parts;
     const waitMs = Math.min(timeoutMs ?? this.#timing.minCopiesMs, this.#timing.minCopiesMs);
-    await routing.copied(contextId, sequence, minCopies, waitMs);
-    return routing.copiesOf(contextId, sequence);
+    try {
+      await routing.copied(contextId, sequence, minCopies, waitMs);
+      return routing.copiesOf(contextId, sequence);
+    } catch (error) {
+      throw afterAppend(error);
+    }
   }
 }
 

@@ -14,6 +14,8 @@ const nothingWritten: ReadonlySet<string> = new Set([
   "NOT_JOINED",
   "TOO_FEW_COPIES",
   "DEPOSED",
+  // This node's part in the cluster does not run.
+  "REPLICATION_RESTARTING",
   // Given here.
   "HOME_NOT_READY",
   "HOME_UNREACHABLE",
@@ -83,6 +85,19 @@ export function toldToPeer(error: unknown): unknown {
     default:
       return error;
   }
+}
+
+/** Returns what it is to a client that its entry was written, and that something went wrong then. */
+export function afterAppend(error: unknown): unknown {
+  if (!(error instanceof LedgerError)) return error;
+  if (["MIN_COPIES_NOT_REACHED", "OUTCOME_UNKNOWN"].includes(error.facts.reason)) return error;
+  const text = `the entry is written, and nobody knows on how many nodes: ${error.message}`;
+  const facts = {
+    reason: "OUTCOME_UNKNOWN",
+    remedy: "try again with the same idempotency_key",
+    retryAfterMs: 200,
+  };
+  return new LedgerError("UNAVAILABLE", text, facts, { cause: error });
 }
 
 /** Returns what a failed takeover is to those who wait for it: nothing of theirs was written. */

@@ -149,7 +149,7 @@ describe("A connection", () => {
     await until("some pongs", () => a.network.counters.bytesIn > before + 100);
     proxy.hold();
     const error = await within("the cut", waiting);
-    expect(error.facts.reason).toBe("PEER_UNREACHABLE");
+    expect(error.facts.reason).toBe("PEER_LOST");
     expect(error.message).toContain("nothing was heard for 120 ms");
     expect(a.network.counters.silences).toBe(1);
   });
@@ -271,7 +271,7 @@ test("A connection whose key is removed is cut on both sides, and made anew with
   await call(a, b.id);
   rings.b = removeKey(useKey(rings.b, next), testKey);
   b.network.keysChanged();
-  expect((await failure(within("the cut", waiting))).facts.reason).toBe("PEER_UNREACHABLE");
+  expect((await failure(within("the cut", waiting))).facts.reason).toBe("PEER_LOST");
   // The caller does not know yet.
   await until("a refusal", () => b.network.counters.refusals.key > 0);
   rings.a = removeKey(useKey(rings.a, next), testKey);

@@ -187,6 +187,14 @@ describe("min_copies", () => {
     ]);
   });
 
+  test("whose count fails after the entry was written does not write it twice", async () => {
+    const world = new ClusterWorld({ nodes: 3, holders: 2 });
+    world.node(1).routing.copied = () => Promise.reject(refusal("REPLICATION_RESTARTING"));
+    const work = world.node(3).ledger.append("c", input(), { minCopies: 2 });
+    expect(await factsOf(work)).toMatchObject({ code: "UNAVAILABLE", reason: "OUTCOME_UNKNOWN" });
+    expect(await latestOf(world, 1)).toBe(1);
+  });
+
   test("that is not reached leaves the entry there, and is not tried again", async () => {
     const world = new ClusterWorld({ nodes: 3, holders: 2 });
     const work = world.node(3).ledger.append("c", input({ idempotencyKey: "k" }), { minCopies: 2 });

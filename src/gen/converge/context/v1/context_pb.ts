@@ -145,8 +145,9 @@ export type AppendRequest = Message<"converge.context.v1.AppendRequest"> & {
   proof: boolean;
 
   /**
-   * Fail unless this many nodes have the entry on disk. One node alone can give 0 or 1; more
-   * answers FAILED_PRECONDITION before anything is written.
+   * Answer only once this many nodes have the entry on disk. More than the context has holders (1 on a
+   * node alone) answers FAILED_PRECONDITION before anything is written; UNAVAILABLE with the reason
+   * MIN_COPIES_NOT_REACHED means that the entry is there, on fewer nodes.
    *
    * @generated from field: uint32 min_copies = 8;
    */
@@ -849,14 +850,15 @@ export enum Read {
   UNSPECIFIED = 0,
 
   /**
-   * The node that accepts the context's appends.
+   * The node that accepts the context's appends, which has everything that was acknowledged. If no node reaches it,
+   * any copy answers.
    *
    * @generated from enum value: READ_HOME = 1;
    */
   HOME = 1,
 
   /**
-   * Any node that holds a copy.
+   * Any node that holds a copy, which may not have the newest entries yet.
    *
    * @generated from enum value: READ_ANY = 2;
    */
