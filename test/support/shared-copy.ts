@@ -2,7 +2,7 @@ import type { Epoch } from "../../src/core/epoch.ts";
 import type { Appended } from "../../src/ledger/append-unit.ts";
 import type { ContextState } from "../../src/ledger/context-state.ts";
 import type { ForkRecord, Replica } from "../../src/ledger/ports.ts";
-import type { IncomingRow } from "../../src/ledger/replicas.ts";
+import type { IncomingRow } from "../../src/ledger/incoming-rows.ts";
 import { append, get, type LedgerWorld } from "./ledger-world.ts";
 
 export const first: Epoch = { counter: 1, nodeId: "a".repeat(32) };

@@ -2,8 +2,10 @@ import { hex } from "../../../src/core/hex.ts";
 import type { CopyRules } from "../../../src/sync/view.ts";
 import { decodeEntry } from "../../../src/core/entry-wire.ts";
 import { SeededRandom } from "../harness/seeded-random.ts";
+import { CheckpointKeeper } from "./checkpoint-keeper.ts";
 import { SimulatedNode } from "./node.ts";
 import { SimulatedPeers } from "./peer-network.ts";
+import { Watchers } from "./watchers.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 export interface StoryOptions {
@@ -30,6 +32,10 @@ export interface StoryResult {
   readonly acknowledged: number;
   readonly unknown: number;
   readonly calls: number;
+  /** How often watchers were told to go back. */
+  readonly resets: number;
+  /** Checkpoints that were signed, and the highest generation of any. */
+  readonly checkpoints: { readonly signed: number; readonly generations: number };
 }
 
 const writers = 3;
@@ -53,6 +59,9 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
     (nodeId) => new SimulatedNode({ nodeId, seed, time, network, rules: options.rules, roster: ids }),
   );
   for (const node of nodes) await node.start();
+  const isFinal = options.rules.writeCopies !== "1";
+  const watchers = new Watchers({ nodes, contexts: options.contexts, time, isFinal });
+  const checkpoints = new CheckpointKeeper(nodes, options.contexts);
   const acks: Ack[] = [];
   let unknown = 0;
   const violations: string[] = [];
@@ -139,6 +148,7 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
       );
     if (draw >= 70 && draw < 75) node.see(ids.filter(() => random.chance(0.6)));
     if (draw >= 75) await look();
+    checkpoints.ask(other, operation);
   }
 
   // Everything heals.
@@ -152,9 +162,21 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
   // Nobody writes any more: what differs must be found and mended all the same.
   await time.run(restMs);
   await look();
-  await check(options, nodes, acks, violations);
+  const histories = await check(options, nodes, acks, violations);
+  violations.push(...(await watchers.violations(histories)));
+  await checkpoints.check();
+  violations.push(...checkpoints.violations);
+  watchers.stop();
   for (const node of nodes) node.crash();
-  return { violations, acknowledged: acks.length, unknown, calls: network.calls };
+  const { resets } = watchers;
+  return {
+    violations,
+    acknowledged: acks.length,
+    unknown,
+    calls: network.calls,
+    resets,
+    checkpoints: checkpoints.counts,
+  };
 }
 
 async function check(
@@ -162,7 +184,8 @@ async function check(
   nodes: readonly SimulatedNode[],
   acks: readonly Ack[],
   violations: string[],
-): Promise<void> {
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const stands = new Map<string, readonly string[]>();
   for (let context = 0; context < contexts; context++) {
     const contextId = `c${context}`;
     const holding = await Promise.all(nodes.map(async (node) => await node.replication?.holding(contextId)));
@@ -181,6 +204,10 @@ async function check(
       histories.push(rows.map(({ contentHash, wire }) => `${decodeEntry(wire).id} ${hex(contentHash)}`));
     }
     const [first = []] = histories;
+    stands.set(
+      contextId,
+      first.map((entry) => entry.split(" ")[1] ?? ""),
+    );
     for (const [index, history] of histories.entries())
       if (history.length !== first.length || history.some((entry, at) => entry !== first[at]))
         violations.push(
@@ -213,4 +240,5 @@ async function check(
       }
     }
   }
+  return stands;
 }
