@@ -32,8 +32,8 @@ export class CheckpointKeeper {
     });
   }
 
-  /** Looks if the logs of logs say one thing only. */
-  async check(): Promise<void> {
+  /** Looks if the logs of logs say one thing only; if nothing `isFinal` was ever taken back, there is one generation. */
+  async check({ isFinal }: { readonly isFinal: boolean }): Promise<void> {
     for (const { nodeId, disk } of this.#nodes) {
       const head = await disk.contents.head("");
       if (head === undefined) continue;
@@ -45,6 +45,7 @@ export class CheckpointKeeper {
         this.#keep(`${nodeId} test.local/n1/${origin} ${size}`, hex(root));
       }
     }
+    if (isFinal && this.#generations > 1) this.#found.push(`there are ${this.#generations} generations`);
   }
 
   async #ask({ nodeId, ledger }: SimulatedNode, contextId: string): Promise<void> {

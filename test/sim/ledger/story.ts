@@ -3,6 +3,7 @@ import type { CopyRules } from "../../../src/sync/view.ts";
 import { decodeEntry } from "../../../src/core/entry-wire.ts";
 import { SeededRandom } from "../harness/seeded-random.ts";
 import { CheckpointKeeper } from "./checkpoint-keeper.ts";
+import { forkViolations } from "./fork-check.ts";
 import { SimulatedNode } from "./node.ts";
 import { SimulatedPeers } from "./peer-network.ts";
 import { Watchers } from "./watchers.ts";
@@ -164,7 +165,7 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
   await look();
   const histories = await check(options, nodes, acks, violations);
   violations.push(...(await watchers.violations(histories)));
-  await checkpoints.check();
+  await checkpoints.check({ isFinal });
   violations.push(...checkpoints.violations);
   watchers.stop();
   for (const node of nodes) node.crash();
@@ -191,6 +192,7 @@ async function check(
     const holding = await Promise.all(nodes.map(async (node) => await node.replication?.holding(contextId)));
     const holders = new Set(holding.flatMap((one) => one?.holding?.holders ?? []));
     const copies = nodes.filter(({ nodeId }) => holders.has(nodeId));
+    violations.push(...(await forkViolations(contextId, copies, { isFinal: rules.writeCopies !== "1" })));
     const histories: string[][] = [];
     for (const node of copies) {
       const head = await node.disk.contents.head(contextId);
