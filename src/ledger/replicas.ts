@@ -184,16 +184,21 @@ export class Replicas {
    */
   async drop(state: ContextState): Promise<void> {
     const from = state.local;
+    // What was promised outlives the entries: others may still ask this node to promise them something.
+    const { shared } = state;
+    assert(shared !== undefined, "only copies that others have too are given up");
+    const promises: Replica = { ...shared.replica, committed: 0, leaving: true, digestItem: undefined };
     const { generations, viewer, changed, trees } = this.#parts;
     this.#replacing(state, undefined);
     const drop = { contextId: state.id, from };
     await generations().dropped(state, (signed) =>
-      this.#unit(state, { drops: [drop], signed }, () => {
+      this.#unit(state, { drops: [drop], replicas: [promises], signed }, () => {
         state.local = undefined;
         state.planned = undefined;
         state.head = undefined;
         state.tree = undefined;
-        state.shared = undefined;
+        shared.replica = promises;
+        shared.stored(undefined);
         state.cuts += 1;
         changed(state.id);
         viewer.dropped(state);

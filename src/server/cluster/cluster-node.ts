@@ -173,7 +173,9 @@ export class ClusterNode {
         case "holders":
           return replication.holders(request);
         case "nudge":
-          return replication.nudge((request as PeerCalls["nudge"]["request"]).contextId).then(() => ({}));
+          return replication
+            .nudge(from, (request as PeerCalls["nudge"]["request"]).contextId)
+            .then(() => ({}));
         case "forward":
           return this.ledger.handleForward(from, request, signal);
         case "announce":

@@ -1,40 +1,42 @@
 import { hex } from "../../../src/core/hex.ts";
 import { parseHeadRecord } from "../../../src/core/tlog/head-record.ts";
 import type { SimulatedNode } from "./node.ts";
+import type { World } from "./world.ts";
 
 /** Has checkpoints signed now and then, and remembers what was signed, as auditors do. */
 export class CheckpointKeeper {
-  readonly #nodes: readonly SimulatedNode[];
-  readonly #contexts: number;
-  readonly #found: string[] = [];
+  readonly #world: World;
+  readonly #contextIds: readonly string[];
+  readonly #violated: (text: string) => void;
   /** `<node> <origin> <size>` and the root that was signed for it. */
   readonly #signed = new Map<string, string>();
   #generations = 1;
 
-  constructor(nodes: readonly SimulatedNode[], contexts: number) {
-    this.#nodes = nodes;
-    this.#contexts = contexts;
+  constructor(world: World, contextIds: readonly string[], violated: (text: string) => void) {
+    this.#world = world;
+    this.#contextIds = contextIds;
+    this.#violated = violated;
   }
 
-  /** How many signatures there are, and the highest generation of a context that has any. */
-  get counts(): { readonly signed: number; readonly generations: number } {
-    return { signed: this.#signed.size, generations: this.#generations };
+  /** The highest generation of a context that anything was signed of. */
+  get generations(): number {
+    return this.#generations;
   }
 
-  get violations(): readonly string[] {
-    return this.#found;
-  }
-
-  /** Asks one node for a checkpoint of one context, and to bring its log of logs up to date; does not wait. */
-  ask(node: SimulatedNode, context: number): void {
-    void this.#ask(node, `c${context % this.#contexts}`).catch(() => {
+  /** Asks one node after the other for a checkpoint of one context, and to bring its log of logs up to date; does not wait. */
+  ask(turn: number): void {
+    const { nodes } = this.#world;
+    const node = nodes[turn % nodes.length];
+    const contextId = this.#contextIds[Math.floor(turn / nodes.length) % this.#contextIds.length];
+    if (node === undefined || contextId === undefined) return;
+    void this.#ask(node, contextId).catch(() => {
       // It was not signed.
     });
   }
 
-  /** Looks if the logs of logs say one thing only; if nothing `isFinal` was ever taken back, there is one generation. */
-  async check({ isFinal }: { readonly isFinal: boolean }): Promise<void> {
-    for (const { nodeId, disk } of this.#nodes) {
+  /** Tells if the logs of logs say two things of anything. */
+  async check(): Promise<void> {
+    for (const { nodeId, disk } of this.#world.nodes) {
       const head = await disk.contents.head("");
       if (head === undefined) continue;
       const all = { entriesMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_INTEGER };
@@ -45,7 +47,6 @@ export class CheckpointKeeper {
         this.#keep(`${nodeId} test.local/n1/${origin} ${size}`, hex(root));
       }
     }
-    if (isFinal && this.#generations > 1) this.#found.push(`there are ${this.#generations} generations`);
   }
 
   async #ask({ nodeId, ledger }: SimulatedNode, contextId: string): Promise<void> {
@@ -57,7 +58,8 @@ export class CheckpointKeeper {
 
   #keep(place: string, root: string): void {
     const before = this.#signed.get(place);
-    if (before !== undefined && before !== root) this.#found.push(`two roots were signed for ${place}`);
+    if (before !== undefined && before !== root)
+      this.#violated(`checkpoint: two roots were signed for ${place}`);
     this.#signed.set(place, root);
     const [, generation] = /@(\d+) /.exec(place) ?? [];
     this.#generations = Math.max(this.#generations, Number(generation ?? 1));

@@ -1,22 +1,22 @@
 import { limits } from "../../../src/core/limits.ts";
 import { forkKey } from "../../../src/ledger/fork-records.ts";
-import type { SimulatedNode } from "./node.ts";
+import type { World } from "./world.ts";
 
-/** Returns what is wrong with what the holders of a context know of its forks, which is to be the same. */
-export async function forkViolations(
+/** Tells if those that keep a context, once everything has come to rest, do not know of the same forks of it. */
+export async function checkForkRecords(
+  world: World,
   contextId: string,
-  holders: readonly SimulatedNode[],
-  { isFinal }: { readonly isFinal: boolean },
-): Promise<string[]> {
-  const known = await Promise.all(
-    holders.map(async ({ disk }) => {
-      const forks = await disk.contents.forks(contextId, limits.forksPerContextMax);
-      return forks.map(forkKey).sort().join("; ");
-    }),
-  );
-  const found: string[] = [];
-  if (new Set(known).size > 1)
-    found.push(`${contextId}: holders know of other forks: ${known.map((keys) => `[${keys}]`).join(" ")}`);
-  if (isFinal && known.some((keys) => keys !== "")) found.push(`${contextId}: a fork was recorded`);
-  return found;
+  violated: (text: string) => void,
+): Promise<void> {
+  const known = new Map<string, number[]>();
+  for (const { disk, machine } of world.present()) {
+    if ((await disk.contents.head(contextId)) === undefined) continue;
+    if ((await disk.contents.replica(contextId))?.leaving === true) continue;
+    const forks = await disk.contents.forks(contextId, limits.forksPerContextMax);
+    const keys = forks.map(forkKey).sort().join("; ");
+    known.set(keys, [...(known.get(keys) ?? []), machine]);
+  }
+  if (known.size < 2) return;
+  const told = [...known].map(([keys, machines]) => `[${keys}] on ${machines.join(" and ")}`);
+  violated(`fork records: of ${contextId} there are ${told.join(", ")}`);
 }

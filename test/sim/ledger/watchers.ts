@@ -4,41 +4,49 @@ import type { Cursor } from "../../../src/core/cursor.ts";
 import type { Watcher, WatchSink } from "../../../src/ledger/watcher.ts";
 import type { SimulatedNode } from "./node.ts";
 import type { VirtualTime } from "./virtual-time.ts";
-
-export interface WatchersParts {
-  readonly nodes: readonly SimulatedNode[];
-  readonly contexts: number;
-  readonly time: VirtualTime;
-  /** True if nobody may ever be reset: what is committed stays. */
-  readonly isFinal: boolean;
-}
+import type { World } from "./world.ts";
 
 const retryMs = 250;
 
 /** One watcher of each context on each node: they record everything, and come back after whatever ended them. */
 export class Watchers {
+  readonly #world: World;
+  readonly #contextIds: readonly string[];
+  readonly #violated: (text: string) => void;
+  readonly #watched = new Set<SimulatedNode>();
   readonly #all: RecordingWatcher[] = [];
 
-  constructor({ nodes, contexts, time, isFinal }: WatchersParts) {
-    for (const node of nodes)
-      for (let context = 0; context < contexts; context += 1)
-        this.#all.push(new RecordingWatcher({ node, contextId: `c${context}`, time, isFinal }));
-  }
-
-  stop(): void {
-    for (const watcher of this.#all) watcher.stop();
+  constructor(world: World, contextIds: readonly string[], violated: (text: string) => void) {
+    this.#world = world;
+    this.#contextIds = contextIds;
+    this.#violated = violated;
+    this.follow();
   }
 
   get resets(): number {
     return this.#all.reduce((sum, { resets }) => sum + resets, 0);
   }
 
-  /** Returns what is wrong with what was seen, now that `histories` is what stands. */
-  async violations(histories: ReadonlyMap<string, readonly string[]>): Promise<string[]> {
-    const found: string[] = [];
+  /** Begins to watch on machines that are new. */
+  follow(): void {
+    const { time } = this.#world;
+    for (const node of this.#world.nodes) {
+      if (this.#watched.has(node)) continue;
+      this.#watched.add(node);
+      for (const contextId of this.#contextIds)
+        this.#all.push(new RecordingWatcher({ node, contextId, time, violated: this.#violated }));
+    }
+  }
+
+  stop(): void {
+    for (const watcher of this.#all) watcher.stop();
+  }
+
+  /** Tells what is wrong with what was seen of a context, now that `history` is what stands. */
+  async check(contextId: string, history: readonly string[]): Promise<void> {
+    const isFinal = this.#world.rules.writeCopies !== "1";
     for (const watcher of this.#all)
-      found.push(...(await watcher.violations(histories.get(watcher.contextId) ?? [])));
-    return found;
+      if (watcher.contextId === contextId) await watcher.check(history, { isFinal });
   }
 }
 
@@ -46,17 +54,17 @@ interface RecordingParts {
   readonly node: SimulatedNode;
   readonly contextId: string;
   readonly time: VirtualTime;
-  readonly isFinal: boolean;
+  readonly violated: (text: string) => void;
 }
 
 /** Follows a context on one node as a client does that keeps what it is sent, and goes back when it is reset. */
 class RecordingWatcher {
   readonly contextId: string;
   readonly #parts: RecordingParts;
-  readonly #found: string[] = [];
   /** Hashes of what it has now: the entry at sequence n is at n - 1. */
   readonly #seen: string[] = [];
   #watcher: Watcher | undefined;
+  #ledger: SimulatedNode["ledger"];
   #life = 0;
   #isStopped = false;
   resets = 0;
@@ -72,22 +80,22 @@ class RecordingWatcher {
     this.#watcher?.close();
   }
 
-  async violations(history: readonly string[]): Promise<string[]> {
-    const name = this.#name;
-    const isHolder = (await this.#parts.node.disk.contents.head(this.contextId)) !== undefined;
-    const found = [...this.#found];
-    if (this.#parts.isFinal && this.resets > 0) found.push(`${name}: ${this.resets} resets`);
-    if (!isHolder) return found;
+  /** Tells what is wrong with what was seen; if nothing `isFinal` ever goes, nobody is told to go back. */
+  async check(history: readonly string[], { isFinal }: { isFinal: boolean }): Promise<void> {
+    const { node } = this.#parts;
+    if (isFinal && this.resets > 0) this.#violated(`was reset ${this.resets} times`);
+    const { contents } = node.disk;
+    const isLeaving = (await contents.replica(this.contextId))?.leaving === true;
+    if (node.isGone || isLeaving || (await contents.head(this.contextId)) === undefined) return;
     const at = this.#seen.findIndex((hash, index) => hash !== history[index]);
-    if (at !== -1) found.push(`${name}: has another entry ${at + 1} than what stands`);
+    if (at !== -1) this.#violated(`has another entry ${at + 1} than what stands`);
     else if (this.#seen.length !== history.length)
-      found.push(`${name}: has ${this.#seen.length} of ${history.length} entries`);
-    return found;
+      this.#violated(`has ${this.#seen.length} of ${history.length} entries`);
   }
 
-  get #name(): string {
-    const { node, contextId } = this.#parts;
-    return `watcher of ${contextId} on ${node.nodeId.slice(0, 4)}`;
+  #violated(text: string): void {
+    const { node, contextId, violated } = this.#parts;
+    violated(`watcher: of ${contextId} on machine ${node.machine} ${text}`);
   }
 
   /** Never rejects; ends when it is stopped. */
@@ -113,8 +121,6 @@ class RecordingWatcher {
       await time.sleep(retryMs);
     }
   }
-
-  #ledger: SimulatedNode["ledger"];
 
   get #isAlive(): boolean {
     return this.#parts.node.ledger === this.#ledger;
@@ -158,14 +164,13 @@ class RecordingWatcher {
 
   #take(sequence: number, hash: string): void {
     if (sequence !== this.#seen.length + 1)
-      this.#found.push(`${this.#name}: entry ${sequence} came after ${this.#seen.length}`);
+      this.#violated(`was sent entry ${sequence} after ${this.#seen.length}`);
     this.#seen[sequence - 1] = hash;
   }
 
   #reset(to: number): void {
     this.resets += 1;
-    if (to >= this.#seen.length)
-      this.#found.push(`${this.#name}: was reset to ${to} and had ${this.#seen.length} entries`);
+    if (to >= this.#seen.length) this.#violated(`was reset to ${to} and had ${this.#seen.length} entries`);
     this.#seen.length = Math.min(this.#seen.length, to);
   }
 }
