@@ -1,5 +1,5 @@
 import type { LedgerError } from "../core/errors.ts";
-import type { Hasher } from "../core/hasher.ts";
+import { hashBytes, type Hasher } from "../core/hasher.ts";
 import type { Frontier } from "../core/merkle/frontier.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextState } from "./context-state.ts";
@@ -46,8 +46,8 @@ export class StagedExtension {
       .frontier({ log: this.#base?.log ?? 0, size: this.#base?.latest ?? 0 });
     const { entries, to } = checkedRows(this.#parts, this.#state.id, this.#to, rows);
     this.#to = { ...to, log: this.#staging.log };
-    const leaves = new Uint8Array(32 * rows.length);
-    for (const [index, { contentHash }] of rows.entries()) leaves.set(contentHash, 32 * index);
+    const leaves = new Uint8Array(hashBytes * rows.length);
+    for (const [index, { contentHash }] of rows.entries()) leaves.set(contentHash, hashBytes * index);
     this.#frontier = this.#parts.hasher.extend(this.#frontier, leaves, "rfc6962");
     await this.#staging.add(entries.map(toStaged));
   }

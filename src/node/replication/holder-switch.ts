@@ -4,7 +4,7 @@ import type { HolderChange } from "../../sync/holder-change.ts";
 import type { Lead } from "../../sync/lead.ts";
 import type { AdoptRequest, PeerCalls } from "../../sync/peer-messages.ts";
 import { compareHistories, nextEpoch } from "../../sync/takeover.ts";
-import { commonPrefix } from "./adoption.ts";
+import { commonPrefix } from "./difference.ts";
 import type { Home } from "./home.ts";
 import type { LocalCopy } from "./local-copy.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";

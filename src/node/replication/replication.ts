@@ -24,6 +24,8 @@ import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { PeerPipe } from "./peer-pipe.ts";
 import { Rebalancer } from "./rebalancer.ts";
+import { RepairKeeper } from "./repair-keeper.ts";
+import { createReplicationCounts, type LedCounts, type ReplicationCounts } from "./replication-counts.ts";
 import { nobodyHome, notExchanged } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
@@ -45,6 +47,8 @@ export class Replication {
   readonly #digests: DigestKeeper;
   readonly #antiEntropy: AntiEntropy;
   readonly #rebalancer: Rebalancer;
+  readonly #repairs: RepairKeeper;
+  readonly #counts = createReplicationCounts();
   readonly #unsubscribe: () => void;
   #isStopped = false;
 
@@ -76,6 +80,10 @@ export class Replication {
       },
       parts.rebalancer,
     );
+    this.#repairs = new RepairKeeper(
+      { ...parts, open: (contextId) => this.open(contextId), counts: this.#counts },
+      parts.repairs,
+    );
     parts.replicas.observe({
       stored: (state, rows) => this.#stored(state, rows),
       replacing: (contextId, before) => this.#digests.changing(contextId, before),
@@ -86,6 +94,7 @@ export class Replication {
       this.#forks.revive();
       this.#antiEntropy.changed();
       this.#rebalancer.changed();
+      this.#repairs.wake();
     });
     this.#archives.wake();
     void this.#forks.begin();
@@ -243,7 +252,7 @@ export class Replication {
   async rows({ contextId, ...range }: RowsRequest): Promise<PeerCalls["rows"]["answer"]> {
     const { state } = await this.open(contextId);
     const bytesMax = Math.min(range.bytesMax, limits.replicaPageBytes);
-    return { rows: await this.#parts.replicas.rows(state, { ...range, bytesMax }) };
+    return { rows: await this.#parts.replicas.repairs.sound(state, { ...range, bytesMax }) };
   }
 
   async holders(request: PeerCalls["holders"]["request"]): Promise<ReplicateResult> {
@@ -277,6 +286,28 @@ export class Replication {
     return this.#digests.bucket(fromNodeId, request);
   }
 
+  /** What was done so far, and how it stands with the contexts in memory. Costs a look at each of them. */
+  get reading(): {
+    readonly led: LedCounts;
+    readonly comparisons: AntiEntropy["counts"];
+    readonly holderChanges: Rebalancer["counts"];
+    readonly archivesPending: number;
+  } & ReplicationCounts {
+    const led: LedCounts = { contexts: 0, behind: 0, short: 0, entriesWaiting: 0 };
+    for (const context of this.#contexts.values()) {
+      const { lead } = context;
+      if (lead === undefined) continue;
+      led.contexts += 1;
+      if (lead.latest > 0 && lead.copiesOf(lead.latest) < lead.holders.length) led.behind += 1;
+      if (context.isShort) led.short += 1;
+      led.entriesWaiting += lead.latest - lead.committed;
+    }
+    return {
+      ...{ ...this.#counts, led, archivesPending: this.#archives.pending },
+      ...{ comparisons: this.#antiEntropy.counts, holderChanges: this.#rebalancer.counts },
+    };
+  }
+
   /** Ends everything that was begun. */
   stop(): void {
     this.#isStopped = true;
@@ -284,6 +315,7 @@ export class Replication {
     this.#forks.stop();
     this.#antiEntropy.stop();
     this.#rebalancer.stop();
+    this.#repairs.stop();
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
     for (const context of this.#contexts.values()) {
@@ -321,7 +353,11 @@ export class Replication {
     const replica = new ContextReplica(this.#parts, state, {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
-      begun: () => this.#tellForks(contextId, undefined),
+      counts: this.#counts,
+      begun: () => {
+        this.#counts.takeovers += 1;
+        this.#tellForks(contextId, undefined);
+      },
     });
     if (this.#isStopped) this.#parts.replicas.release(state);
     else {

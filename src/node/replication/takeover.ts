@@ -1,14 +1,16 @@
 import { compareEpochs, type Epoch, laterEpoch, noEpoch, sameEpoch } from "../../core/epoch.ts";
 import { LedgerError } from "../../core/errors.ts";
+import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import { promisesRequired } from "../../core/write-copies.ts";
 import type { AdoptRequest, Holding, PeerCalls } from "../../sync/peer-messages.ts";
 import { bestCandidate, type Candidate, nextEpoch } from "../../sync/takeover.ts";
 import { promisedTo } from "../../sync/terms.ts";
 import { homeOf } from "../../sync/view.ts";
+import { commonPrefix } from "./difference.ts";
 import type { Home } from "./home.ts";
 import type { LocalCopy } from "./local-copy.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
-import { deposed, notHome, tooFewHolders } from "./refusals.ts";
+import { copyDamaged, deposed, notHome, tooFewHolders } from "./refusals.ts";
 import type { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
@@ -94,10 +96,11 @@ export class Takeover {
     const own = await this.#promiseMyself(claim, isCreation);
     const candidates: Promised[] = [{ nodeId: selfId, ...own }];
     if (!isCreation) candidates.push(...(await this.#promises(claim, own)));
+    await this.#findDamage(candidates, own);
     const best = bestCandidate(candidates, selfId) as Promised | undefined;
     if (best !== undefined && best.nodeId !== selfId) {
       await this.#checkHolders(claim, own, best);
-      await this.#adopt(best.nodeId, { ...claim, target: best, committed: best.committed });
+      await this.#adoptFrom(best, claim);
     }
     await this.#turns.run(async () => {
       const now = this.#copy.terms;
@@ -109,6 +112,31 @@ export class Takeover {
         await this.#copy.save({ ...now, holders, accepted: epoch, committed });
       this.#home.begin(epoch, holders, position, committed);
     });
+  }
+
+  /** Of copies of one writer that are equally long, and not equal, one is damaged. Rejects with UNAVAILABLE if it is this node's. */
+  async #findDamage(candidates: readonly Candidate[], own: Holding): Promise<void> {
+    const { contextId, state } = this.#copy;
+    for (const { nodeId, accepted, latest, root } of candidates) {
+      if (nodeId === this.#parts.view.selfId || !sameEpoch(accepted, own.accepted)) continue;
+      if (latest !== own.latest || sameBytes(root, own.root)) continue;
+      try {
+        await commonPrefix(this.#parts, state, { contextId, from: nodeId, target: { latest, root } }, own);
+      } catch (error) {
+        // Whoever has the damaged copy finds out when it is to adopt this one.
+        if (error instanceof LedgerError && error.facts.reason === "OWN_COPY_DAMAGED")
+          throw copyDamaged(contextId);
+      }
+    }
+  }
+
+  async #adoptFrom(best: Candidate, claim: PeerCalls["prepare"]["request"]): Promise<void> {
+    try {
+      await this.#adopt(best.nodeId, { ...claim, target: best, committed: best.committed });
+    } catch (error) {
+      const isDamage = error instanceof LedgerError && error.code === "DATA_LOSS";
+      throw isDamage ? copyDamaged(claim.contextId) : error;
+    }
   }
 
   async #promiseMyself(claim: PeerCalls["prepare"]["request"], isCreation: boolean): Promise<Holding> {

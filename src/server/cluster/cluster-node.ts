@@ -8,6 +8,7 @@ import type { KeyHolder } from "../../node/gossip/key-holder.ts";
 import { peerAddressOf } from "../../node/peers/peer-address-of.ts";
 import { PeerNetwork } from "../../node/peers/peer-network.ts";
 import { Replication } from "../../node/replication/replication.ts";
+import type { ReplicationReading } from "../../rpc/replication-reading.ts";
 import type { RunningChild } from "../../supervisor/spec.ts";
 import type { Endpoint } from "../../swim/endpoint.ts";
 import type { PeerCallKind, PeerCalls } from "../../sync/peer-messages.ts";
@@ -78,6 +79,13 @@ export class ClusterNode {
   /** What runs now. Throws UNAVAILABLE while nothing does. */
   get running(): Running & { readonly rules: CopyRules } {
     return { ...this.#current, rules: this.#parts.rules };
+  }
+
+  /** What keeping copies is about; undefined while nothing runs. */
+  get reading(): ReplicationReading | undefined {
+    if (this.#running === undefined) return undefined;
+    const { network, replication } = this.#running;
+    return { ...replication.reading, peers: { ...network.counters, connections: network.connections } };
   }
 
   async start(): Promise<RunningChild> {
