@@ -11,17 +11,23 @@ export interface IncomingRow {
   readonly wire: Uint8Array;
 }
 
+/** Entries that follow a head, and the head that they lead to. */
 export interface CheckedRows {
-  readonly entries: Omit<NewRow, "log">[];
-  /** Where they lead to. */
+  readonly entries: readonly Omit<NewRow, "log">[];
   readonly to: Head;
+  /** Of the entries as they are stored. */
   readonly bytes: number;
 }
 
-/** Checks rows that follow `base`. Throws INVALID_ARGUMENT if one does not have its hash or its place. */
-export function checkRows(
-  { hasher, clock, store }: { hasher: Hasher; clock: Clock; store: Pick<Store, "newLog"> },
-  { contextId, base, rows }: { contextId: string; base: Head | undefined; rows: readonly IncomingRow[] },
+/**
+ * Checks rows that are to follow the head `base`, at least one. Throws INVALID_ARGUMENT PEER_ROWS_INVALID if one does not have
+ * its hash or its place.
+ */
+export function checkedRows(
+  { hasher, clock, store }: { readonly hasher: Hasher; readonly clock: Clock; readonly store: Store },
+  contextId: string,
+  base: Head | undefined,
+  rows: readonly IncomingRow[],
 ): CheckedRows {
   const first = (base?.latest ?? 0) + 1;
   const stored = rows.map((row, index) => ({ ...row, sequence: first + index }));

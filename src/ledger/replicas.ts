@@ -11,7 +11,7 @@ import type { DamageList } from "./damage-list.ts";
 import { commitExtras } from "./extras-unit.ts";
 import { newForks } from "./fork-records.ts";
 import type { Generations } from "./generations.ts";
-import { checkRows, type IncomingRow } from "./incoming-rows.ts";
+import { checkedRows, type IncomingRow } from "./incoming-rows.ts";
 import type { Archive, Clock, ForkRecord, Head, NewRow, Replica, Store, StoredEntry } from "./ports.ts";
 import { headMoved } from "./queue-refusal.ts";
 import { ExtendUnit, ReplicaUnit, truncatedHead } from "./replica-units.ts";
@@ -106,7 +106,7 @@ export class Replicas {
    */
   async extend(state: ContextState, rows: readonly IncomingRow[], replica: Replica): Promise<void> {
     const base = state.local;
-    const { entries, to, bytes } = checkRows(this.#parts, { contextId: state.id, base, rows });
+    const { entries, to, bytes } = checkedRows(this.#parts, state.id, base, rows);
     const log = to.log;
     const newRows: NewRow[] = entries.map((entry) => ({ ...entry, log }));
     this.#replacing(state, replica);
@@ -121,13 +121,16 @@ export class Replicas {
 
   /** Begins to add many rows, which nobody sees before {@link StagedExtension.publish}. */
   stage(state: ContextState): StagedExtension {
-    return new StagedExtension(this.#parts, state, {
-      check: (base, rows) => checkRows(this.#parts, { contextId: state.id, base, rows }),
-      share: (replica) => {
-        this.#replacing(state, replica);
-        return this.share(state, replica);
+    return new StagedExtension(
+      {
+        ...this.#parts,
+        share: (replica) => {
+          this.#replacing(state, replica);
+          return this.share(state, replica);
+        },
       },
-    });
+      state,
+    );
   }
 
   /**

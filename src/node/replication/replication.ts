@@ -57,8 +57,6 @@ export class Replication {
     this.#forks = new ForkExchange({
       ...parts,
       learned: (contextId, from) => this.#tellForks(contextId, from),
-      concerns: (contextId, nodeId) =>
-        this.#contexts.get(contextId)?.terms?.holders.includes(nodeId) === true,
     });
     this.#archives = new ArchiveKeeper({
       ...parts,
@@ -99,6 +97,7 @@ export class Replication {
       this.#repairs.wake();
     });
     this.#archives.wake();
+    void this.#forks.begin();
   }
 
   /** True if this node may give an entry of the context its place at once. Costs a look-up. */

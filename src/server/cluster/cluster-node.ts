@@ -12,7 +12,7 @@ import type { ReplicationReading } from "../../rpc/replication-reading.ts";
 import type { RunningChild } from "../../supervisor/spec.ts";
 import type { Endpoint } from "../../swim/endpoint.ts";
 import type { PeerCallKind, PeerCalls } from "../../sync/peer-messages.ts";
-import type { PeerHandlers, Peers } from "../../sync/peers.ts";
+import type { PeerHandlers, Peers } from "../../node/peers/peers.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 import { ClusterLedger } from "../cluster-ledger.ts";
 import type { Groups } from "../../rpc/groups.ts";
@@ -151,12 +151,7 @@ export class ClusterNode {
   }
 
   #handlers(replication: Replication, groups: ClusterGroups): PeerHandlers {
-    const answer = (
-      from: string,
-      kind: PeerCallKind,
-      request: never,
-      signal: AbortSignal,
-    ): Promise<unknown> | unknown => {
+    const answer = (from: string, kind: PeerCallKind, request: never, signal: AbortSignal): unknown => {
       switch (kind) {
         case "replicate":
           return replication.replicate(request);
@@ -189,7 +184,7 @@ export class ClusterNode {
         case "announce":
           return groups.handleAnnounce(from, request);
         case "broadcast":
-          return groups.handleBroadcast(request);
+          return groups.handleBroadcast(request, signal);
         case "group":
           return groups.handleGroup((request as PeerCalls["group"]["request"]).contextId);
         case "watchers":

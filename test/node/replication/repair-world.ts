@@ -11,7 +11,7 @@ import { systemRandom } from "../../../src/node/system-random.ts";
 import { createZstd } from "../../../src/node/zstd.ts";
 import { createMemoryStore } from "../../../src/store/memory-store.ts";
 import type { PeerCallKind, PeerCalls } from "../../../src/sync/peer-messages.ts";
-import type { Peers } from "../../../src/sync/peers.ts";
+import type { Peers } from "../../../src/node/peers/peers.ts";
 import type { ClusterView } from "../../../src/sync/view.ts";
 import { FakeSigner } from "../../support/fake-signer.ts";
 import { hasher, input } from "../../support/ledger-world.ts";
