@@ -25,7 +25,12 @@ import { type ReplicationParts, type ReplicationTiming, replicationTiming } from
 import { PeerPipe } from "./peer-pipe.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { RepairKeeper } from "./repair-keeper.ts";
-import { createReplicationCounts, type LedCounts, type ReplicationCounts } from "./replication-counts.ts";
+import {
+  createReplicationCounts,
+  type LedCounts,
+  ledCounts,
+  type ReplicationCounts,
+} from "./replication-counts.ts";
 import { nobodyHome, notExchanged } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
@@ -293,19 +298,9 @@ export class Replication {
     readonly holderChanges: Rebalancer["counts"];
     readonly archivesPending: number;
   } & ReplicationCounts {
-    const led: LedCounts = { contexts: 0, behind: 0, short: 0, entriesWaiting: 0 };
-    for (const context of this.#contexts.values()) {
-      const { lead } = context;
-      if (lead === undefined) continue;
-      led.contexts += 1;
-      if (lead.latest > 0 && lead.copiesOf(lead.latest) < lead.holders.length) led.behind += 1;
-      if (context.isShort) led.short += 1;
-      led.entriesWaiting += lead.latest - lead.committed;
-    }
-    return {
-      ...{ ...this.#counts, led, archivesPending: this.#archives.pending },
-      ...{ comparisons: this.#antiEntropy.counts, holderChanges: this.#rebalancer.counts },
-    };
+    const [led, archivesPending] = [ledCounts(this.#contexts.values()), this.#archives.pending];
+    const counts = { comparisons: this.#antiEntropy.counts, holderChanges: this.#rebalancer.counts };
+    return { ...this.#counts, ...counts, led, archivesPending };
   }
 
   /** Ends everything that was begun. */

@@ -57,6 +57,7 @@ describe("RepairKeeper", () => {
     expect(follower.told.filter((each) => each.startsWith(`found ${sequence}:`)).length).toBe(1);
     await follower.verify();
     expect(follower.ledger.scrubbed.damaged).toBe(0);
+    expect(follower.replication.reading.repairs.entries).toBe(1);
     await nothingRewound(world);
     await world.append(1);
     await world.equal();
@@ -149,6 +150,8 @@ describe("RepairKeeper", () => {
       .slice(calls)
       .filter(({ from, kind }) => from === follower.nodeId && kind === "rows");
     expect(own.length).toBe(1);
+    const { led, takeovers } = (await world.home()).replication.reading;
+    expect([led, takeovers]).toEqual([{ contexts: 1, behind: 0, short: 0, entriesWaiting: 0 }, 1]);
     expect(own.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(1000);
   });
 });
