@@ -160,16 +160,21 @@ export class Replicas {
     await damage.forget(from.log);
   }
 
-  /** Deletes this node's copy of a context; archives stay. Nothing of the context may be queued. */
-  async drop(state: ContextState): Promise<void> {
+  /**
+   * Deletes this node's copy of a context; archives stay, and so does `replica`, if there is one: what this node has promised,
+   * and who keeps the context now. Nothing of the context may be queued.
+   */
+  async drop(state: ContextState, replica: Replica | undefined): Promise<void> {
     const from = state.local;
-    this.#replacing(state, undefined);
-    await this.#unit(state, { drops: [{ contextId: state.id, from }] }, () => {
+    this.#replacing(state, replica);
+    const replicas = replica === undefined ? [] : [replica];
+    await this.#unit(state, { drops: [{ contextId: state.id, from }], replicas }, () => {
       state.local = undefined;
       state.planned = undefined;
       state.head = undefined;
       state.tree = undefined;
       state.shared = undefined;
+      if (replica !== undefined) this.share(state, replica);
     });
     if (from === undefined) return;
     this.#parts.trees().forget(from.log);

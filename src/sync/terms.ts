@@ -46,7 +46,10 @@ function refusalOf(view: HolderView, { epoch, holders }: Claim): Refusal | undef
   const terms = termsOf(view);
   if (terms?.leaving === true) return { kind: "not-holder", holders: terms.holders };
   if (!holders.includes(view.selfId)) return { kind: "not-holder", holders: terms?.holders ?? [] };
-  if (terms === undefined) return undefined;
+  return terms === undefined ? undefined : belowPromise(terms, { epoch });
+}
+
+function belowPromise(terms: Terms, { epoch }: Pick<Claim, "epoch">): Refusal | undefined {
   if (compareEpochs(epoch, terms.promised) < 0) return { kind: "refused", promised: terms.promised };
   // Two nodes that each made the context have the same counter; neither took over from the other.
   const isOther = compareEpochs(epoch, terms.accepted) !== 0 && terms.accepted.counter > 0;
@@ -90,9 +93,14 @@ export function judgeReplicate(
   return sameBytes(item.rootAfter, root) ? { kind: "extend", skip: 0 } : { kind: "behind", latest };
 }
 
-/** Judges the wish of a writer that this node takes its history. */
+/**
+ * Judges the wish of a writer that this node takes its history. One that is no holder takes it too: so a copy is made before
+ * it counts.
+ */
 export function judgeAdopt(view: HolderView, claim: Claim): Refusal | { readonly kind: "adopt" } {
-  return refusalOf(view, claim) ?? { kind: "adopt" };
+  const terms = termsOf(view);
+  if (terms === undefined) return { kind: "adopt" };
+  return belowPromise(terms, claim) ?? { kind: "adopt" };
 }
 
 export type PrepareVerdict = Refusal | { readonly kind: "promise" };
@@ -126,7 +134,6 @@ export function judgeHolders(
   if (terms !== undefined && compareEpochs(claim.epoch, terms.promised) < 0)
     return { kind: "refused", promised: terms.promised };
   if (!claim.holders.includes(view.selfId)) return { kind: "leave" };
-  if (terms?.leaving === true) return { kind: "not-holder", holders: terms.holders };
   const { position } = claim;
   if (view.latest !== position.latest || !sameBytes(view.root, position.root))
     return { kind: "behind", latest: view.latest };

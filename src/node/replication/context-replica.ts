@@ -16,7 +16,7 @@ import type {
   ReplicateResult,
 } from "../../sync/peer-messages.ts";
 import { digestItem } from "../../sync/digest.ts";
-import { bestCandidate, type Candidate, nextEpoch } from "../../sync/takeover.ts";
+import { bestCandidate, nextEpoch } from "../../sync/takeover.ts";
 import {
   type HolderView,
   judgeAdopt,
@@ -29,17 +29,16 @@ import {
 } from "../../sync/terms.ts";
 import type { HolderChange } from "../../sync/holder-change.ts";
 import { homeOf } from "../../sync/view.ts";
-import { adopt, commonPrefix } from "./adoption.ts";
+import { adopt } from "./adoption.ts";
 import { CopyWaits } from "./copy-waits.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
+import { copyToNewcomer, type HolderTransfer, transferHolders } from "./holder-transfer.ts";
 import type { PeerPipe, PipedContext } from "./peer-pipe.ts";
+import { askForPromises } from "./promise-round.ts";
 import { copiesMissing, deposed, isBelow, minCopiesMissing, notHome, tooFewHolders } from "./refusals.ts";
 import { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
-/** Copies that a newcomer makes of a context that grows, and what may be missing then while appends wait for the rest. */
-const copiesMax = 8;
-const fewEntries = 1000;
 
 /** A context of which this node has nothing. */
 export interface NewContext {
@@ -104,7 +103,7 @@ export class ContextReplica implements PipedContext {
   /** True if an append may go on at once. */
   get isWritable(): boolean {
     if (this.#lead === undefined || this.#isStalled || this.#changing !== undefined) return false;
-    return this.#seesEnough(this.#lead.holders);
+    return this.#seesCopies(this.#lead.holders);
   }
 
   /** True if this node has entries of which it does not know that they are committed. */
@@ -124,6 +123,12 @@ export class ContextReplica implements PipedContext {
     return termsOf({ selfId, latest, root: nothing, terms: this.state.shared?.replica });
   }
 
+  /** True if this node's copy counts. */
+  get isHolder(): boolean {
+    const { terms } = this;
+    return terms !== undefined && !terms.leaving && terms.holders.includes(this.#parts.view.selfId);
+  }
+
   /** Where this node's copy ends. */
   async position(): Promise<Position> {
     for (;;) {
@@ -141,9 +146,11 @@ export class ContextReplica implements PipedContext {
   async ensureLead(claim: NewContext): Promise<void> {
     await this.#changing?.catch(() => {});
     if (this.isWritable) return;
-    if (this.#lead !== undefined) return this.#recover(this.#lead);
-    this.#leading ??= this.#begin(claim).finally(() => (this.#leading = undefined));
-    await this.#leading;
+    if (this.#lead === undefined) await this.#ensureEpoch(claim);
+    const lead = this.#lead;
+    if (lead === undefined) throw deposed(this.contextId);
+    // A home that had no answers goes on once everything is committed.
+    if (!this.isWritable) this.#refuse(lead);
   }
 
   /**
@@ -242,65 +249,58 @@ export class ContextReplica implements PipedContext {
   }
 
   /**
-   * Lets a holder come or go, as the home. Appends wait for as long as that is told to enough of the old holders and enough of
-   * the new ones. Rejects with UNAVAILABLE if it cannot be now; what was told to some is settled by the next takeover.
+   * Lets a holder come or go, as the home, which this node becomes if it is not. Appends wait for as long as that is told.
+   * Rejects with UNAVAILABLE if it cannot be now; what was told to some is settled by the next takeover.
    */
   async changeHolders(change: HolderChange): Promise<void> {
+    if (this.#lead === undefined)
+      await this.#ensureEpoch({ holders: this.terms?.holders ?? [], isNew: false });
     const lead = this.#lead;
-    const { contextId } = this;
-    const { holders } = change;
-    if (lead === undefined || this.#changing !== undefined) throw notHome(contextId);
-    if (change.kind === "add") {
-      // The copy itself, while appends go on, until what is missing is little.
-      for (let copies = 0, copied = 0; copies < copiesMax; copies += 1) {
-        const target = await this.position();
-        if (copies > 0 && target.latest - copied < fewEntries) break;
-        const request = { contextId, epoch: lead.epoch, holders, target, committed: lead.committed };
-        await this.#mustAdopt(change.nodeId, request, this.#timing.adoptMs);
-        copied = target.latest;
-      }
-    }
-    this.#changing = this.#switchHolders(lead, change).finally(() => {
+    const { shared } = this.state;
+    if (lead === undefined || shared === undefined || this.#changing !== undefined)
+      throw notHome(this.contextId);
+    const transfer = this.#transfer(lead, change);
+    if (change.kind === "add") await copyToNewcomer(this.#parts, transfer);
+    this.#changing = transferHolders(this.#parts, transfer).finally(() => {
       this.#changing = undefined;
-      if (this.state.shared !== undefined) this.state.shared.isPaused = false;
+      shared.isPaused = false;
     });
-    await this.#changing;
+    try {
+      await this.#changing;
+    } catch (error) {
+      // Whoever is home next begins with what was written.
+      if (this.#lead === lead) this.#depose();
+      throw error;
+    }
   }
 
   /**
-   * Deletes this node's copy, which it has given up, if every holder has all of it and nothing of it is archived here. Returns
-   * if that was so.
+   * Takes what another node says of who keeps the context. Returns if this node does not, and has what is left of its copy to
+   * give up.
    */
-  async dropIfHeld(): Promise<boolean> {
-    const { terms, contextId } = this;
-    const { peers, replicas } = this.#parts;
-    if (terms?.leaving !== true) return false;
-    if ((await replicas.archives(contextId)).length > 0) return false;
-    const own = await this.position();
-    for (const nodeId of terms.holders) {
-      const { holding } = await peers.call(
-        nodeId,
-        "holding",
-        { contextId },
-        { timeoutMs: this.#timing.askMs },
-      );
-      if (holding === undefined || holding.leaving) return false;
-      const committed = this.state.head?.latest ?? 0;
-      if (holding.committed < committed) return false;
-      const { latest, root } = holding;
-      const common = await commonPrefix(
-        this.#parts,
-        this.state,
-        { contextId, from: nodeId, target: { latest, root } },
-        own,
-      );
-      if (common < committed) return false;
-    }
-    await this.#turns.run(async () => {
-      if (this.terms?.leaving === true) await replicas.drop(this.state);
+  learn({ accepted, holders }: Pick<Holding, "accepted" | "holders">): Promise<boolean> {
+    return this.#turns.run(async () => {
+      const now = this.terms;
+      const { selfId } = this.#parts.view;
+      if (now === undefined || holders.includes(selfId)) return false;
+      const order = compareEpochs(accepted, now.accepted);
+      // An epoch begins with its holders: of one epoch, only a copy that never counted is given up.
+      if (order < 0 || (order === 0 && now.holders.includes(selfId))) return false;
+      if (now.leaving && sameHolders(now.holders, holders)) return true;
+      this.#depose();
+      await this.#save({ ...now, holders, leaving: true });
+      return true;
+    });
+  }
+
+  /** Deletes this node's copy, if it is still to be given up; who keeps the context instead is remembered. */
+  drop(): Promise<void> {
+    return this.#turns.run(async () => {
+      const { terms } = this;
+      if (terms?.leaving !== true) return;
+      await this.#parts.replicas.drop(this.state, this.#asReplica({ ...terms, committed: 0 }));
       this.#tip = undefined;
     });
-    return true;
   }
 
   async holding(): Promise<Holding | undefined> {
@@ -353,6 +353,12 @@ export class ContextReplica implements PipedContext {
     this.#cancelSave = undefined;
   }
 
+  /** Resolves when this node has an epoch of its own, whether or not it may append with it. */
+  async #ensureEpoch(claim: NewContext): Promise<void> {
+    this.#leading ??= this.#begin(claim).finally(() => (this.#leading = undefined));
+    await this.#leading;
+  }
+
   async #begin(claim: NewContext): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -365,148 +371,94 @@ export class ContextReplica implements PipedContext {
     }
   }
 
-  /** Becomes the writer under a new epoch, with the history that stands among those of enough holders. */
+  /** Becomes the writer under a new epoch, with the history and the holders that stand among those of enough holders. */
   async #takeOver({ holders: newHolders, isNew }: NewContext): Promise<void> {
     const { view, rules } = this.#parts;
     const { selfId } = view;
-    const holders = this.terms?.holders ?? newHolders;
-    if (this.terms?.leaving === true || !holders.includes(selfId) || homeOf(holders, view) !== selfId)
-      throw notHome(this.contextId);
-    if (!this.#seesEnough(holders)) throw tooFewHolders(this.contextId, holders, rules, view);
-    const isCreation = isNew && this.terms === undefined && holders[0] === selfId;
+    const { contextId, terms } = this;
+    const known = terms?.holders ?? newHolders;
+    if (terms?.leaving === true || !known.includes(selfId) || homeOf(known, view) !== selfId)
+      throw notHome(contextId);
+    if (!this.#seesPromises(known)) throw tooFewHolders(contextId, known, rules, view);
+    const isCreation = isNew && terms === undefined && known[0] === selfId;
     const first: Epoch = { counter: 1, nodeId: selfId };
-    const terms = this.terms;
     const epoch = isCreation
       ? first
       : nextEpoch(selfId, [this.#seen, terms?.promised ?? noEpoch, terms?.accepted ?? noEpoch]);
-    const claim = { contextId: this.contextId, epoch, holders };
+    const claim = { contextId, epoch, holders: known };
     const own = await this.#turns.run(async () => {
       const seen = await this.#view();
+      // Another node may have been promised something in the meantime.
+      const before = termsOf(seen);
+      if (before !== undefined && (isCreation || compareEpochs(epoch, before.promised) <= 0))
+        throw deposed(contextId);
+      if (judgePrepare(seen, claim).kind !== "promise") throw notHome(contextId);
       const promised = promisedTo(seen, claim);
       const accepted = isCreation ? epoch : promised.accepted;
       await this.#save({ ...promised, accepted });
-      return await this.#holding();
+      return { nodeId: selfId, ...(await this.#holding()) };
     });
-    const candidates: Candidate[] = [{ nodeId: selfId, ...own }];
-    if (!isCreation) candidates.push(...(await this.#promises(claim)));
+    const { holders, candidates } = isCreation
+      ? { holders: known, candidates: [own] }
+      : await askForPromises(this.#parts, { ...claim, own, seen: (other) => this.#see(other) });
+    if (!holders.includes(selfId)) {
+      await this.#holdPromise(epoch, (now) => this.#save({ ...now, holders, leaving: true }));
+      throw notHome(contextId);
+    }
     const best = bestCandidate(candidates, selfId);
     if (best !== undefined && best.nodeId !== selfId)
-      await this.#adopt(best.nodeId, { ...claim, target: best, committed: best.committed });
-    await this.#turns.run(async () => {
-      const now = this.terms;
-      if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(this.contextId);
+      await this.#adopt(best.nodeId, { ...claim, holders, target: best, committed: best.committed });
+    await this.#holdPromise(epoch, async (now) => {
       const position = await this.position();
-      const known = Math.max(...candidates.map(({ committed }) => committed));
-      const committed = Math.min(position.latest, known);
-      if (!sameEpoch(now.accepted, epoch)) await this.#save({ ...now, holders, accepted: epoch, committed });
+      const committed = Math.min(position.latest, Math.max(...candidates.map((one) => one.committed)));
+      if (!sameEpoch(now.accepted, epoch) || !sameHolders(now.holders, holders))
+        await this.#save({ ...now, holders, accepted: epoch, committed });
       this.#start(epoch, holders, position, committed);
     });
   }
 
-  /** Tells enough of the old holders and enough of the new ones who keeps the context from now on. */
-  async #switchHolders(lead: Lead, change: HolderChange): Promise<void> {
-    const { peers, view, rules } = this.#parts;
+  /** What it takes to let a holder come or go. */
+  #transfer(lead: Lead, change: HolderChange): HolderTransfer {
     const { contextId } = this;
+    const { selfId } = this.#parts.view;
     const { holders } = change;
-    const { shared } = this.state;
-    if (shared === undefined || this.#lead !== lead) throw notHome(contextId);
-    shared.isPaused = true;
-    try {
-      await shared.idle();
-      const position = await this.position();
-      await this.#allCommitted(lead);
-      if (change.kind === "add") {
-        const request = {
-          contextId,
-          epoch: lead.epoch,
-          holders,
-          target: position,
-          committed: lead.committed,
-        };
-        await this.#mustAdopt(change.nodeId, request, this.#timing.stallMs);
-      }
-      if (this.#lead !== lead) throw deposed(contextId);
-      const epoch = nextEpoch(view.selfId, [this.#seen, lead.epoch]);
-      await this.#turns.run(async () => {
-        const now = this.terms;
-        if (now === undefined || !sameEpoch(now.promised, lead.epoch)) throw deposed(contextId);
-        const committed = lead.committed;
-        await this.#save({ ...now, holders, promised: epoch, accepted: epoch, committed });
-      });
-      const told = new Set([view.selfId]);
-      const request = { contextId, epoch, holders, position };
-      const everybody = [...new Set([...lead.holders, ...holders])].filter(
-        (nodeId) => nodeId !== view.selfId,
-      );
-      const isEnough = (of: readonly string[]): boolean =>
-        of.filter((nodeId) => told.has(nodeId)).length >= copiesRequired(rules.writeCopies, of.length);
-      const enough = Promise.withResolvers<void>();
-      const telling = everybody.map(async (nodeId) => {
-        const answer = await peers
-          .call(nodeId, "holders", request, { timeoutMs: this.#timing.askMs })
-          .catch(() => undefined);
-        if (answer?.kind === "stored") told.add(nodeId);
-        if (isEnough(lead.holders) && isEnough(holders)) enough.resolve();
-      });
-      await Promise.race([enough.promise, Promise.all(telling)]);
-      if (!isEnough(lead.holders) || !isEnough(holders)) throw tooFewHolders(contextId, holders, rules, view);
-      await this.#turns.run(async () => {
-        const now = this.terms;
-        if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(contextId);
-        this.#start(epoch, holders, position, lead.committed);
-      });
-    } catch (error) {
-      // Whoever is home next begins with what was written.
-      if (this.#lead === lead) this.#depose();
-      throw error;
-    }
+    return {
+      ...{ contextId, lead, change },
+      isOver: () => this.#lead !== lead,
+      position: () => this.position(),
+      pause: async () => {
+        const { shared } = this.state;
+        if (shared === undefined || this.#lead !== lead) throw notHome(contextId);
+        shared.isPaused = true;
+        await shared.idle();
+      },
+      promise: async () => {
+        const epoch = nextEpoch(selfId, [this.#seen, lead.epoch]);
+        await this.#holdPromise(lead.epoch, (now) => this.#save({ ...now, promised: epoch }));
+        return { epoch, own: { nodeId: selfId, ...(await this.#holding()) } };
+      },
+      seen: (epoch) => this.#see(epoch),
+      store: (epoch) =>
+        this.#holdPromise(epoch, (now) =>
+          this.#save({ ...now, holders, accepted: epoch, committed: lead.committed }),
+        ),
+      start: (epoch, position) =>
+        this.#holdPromise(epoch, async () => this.#start(epoch, holders, position, lead.committed)),
+      madeElsewhere: () => this.#depose(),
+    };
   }
 
-  async #mustAdopt(nodeId: string, request: AdoptRequest, timeoutMs: number): Promise<void> {
-    const { peers, rules, view } = this.#parts;
-    const answer = await peers.call(nodeId, "adopt", request, { timeoutMs });
-    if (answer.kind === "stored" && answer.latest >= request.target.latest) return;
-    // It made the context itself, with the same counter: a takeover puts one history above the other.
-    if (answer.kind === "not-holder" && request.epoch.counter === 1) this.#depose();
-    throw tooFewHolders(this.contextId, request.holders, rules, view);
+  #see(epoch: Epoch): void {
+    this.#seen = laterEpoch(this.#seen, epoch);
   }
 
-  /** Resolves when everything that is stored here is committed. Rejects with UNAVAILABLE if that takes too long. */
-  async #allCommitted(lead: Lead): Promise<void> {
-    const { clock, rules, view } = this.#parts;
-    const giveUpMs = clock.monotonicMs() + this.#timing.stallMs;
-    while (lead.committed < lead.latest) {
-      if (this.#lead !== lead) throw deposed(this.contextId);
-      if (clock.monotonicMs() >= giveUpMs) throw tooFewHolders(this.contextId, lead.holders, rules, view);
-      await delay(clock, this.#timing.markMs);
-    }
-  }
-
-  /** Returns what enough other holders answered that promised `epoch`. */
-  async #promises(claim: PeerCalls["prepare"]["request"]): Promise<Candidate[]> {
-    const { peers, view, rules, clock } = this.#parts;
-    const others = claim.holders.filter((nodeId) => nodeId !== view.selfId);
-    const needed =
-      rules.writeCopies === "1" ? 0 : promisesRequired(rules.writeCopies, claim.holders.length) - 1;
-    const candidates: Candidate[] = [];
-    const enough = Promise.withResolvers<void>();
-    const asked = others.map(async (nodeId) => {
-      try {
-        const answer = await peers.call(nodeId, "prepare", claim, { timeoutMs: this.#timing.askMs });
-        if (answer.kind === "promised") candidates.push({ nodeId, ...answer });
-        else if (answer.kind === "empty")
-          candidates.push({ nodeId, accepted: noEpoch, committed: 0, latest: 0, root: nothing });
-        else if (answer.kind === "refused") this.#seen = laterEpoch(this.#seen, answer.promised);
-        if (rules.writeCopies !== "1" && candidates.length >= needed) enough.resolve();
-      } catch {
-        // Whoever does not answer has promised nothing.
-      }
+  /** Does something as the node that was promised `epoch` last. Rejects with DEPOSED if that is another one now. */
+  #holdPromise(epoch: Epoch, act: (now: Terms) => Promise<void>): Promise<void> {
+    return this.#turns.run(async () => {
+      const now = this.terms;
+      if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(this.contextId);
+      await act(now);
     });
-    if (needed === 0 && rules.writeCopies !== "1") return [];
-    await Promise.race([enough.promise, Promise.all(asked), delay(clock, this.#timing.askMs)]);
-    if (compareEpochs(this.#seen, claim.epoch) > 0) throw deposed(this.contextId);
-    if (candidates.length < needed) throw tooFewHolders(this.contextId, claim.holders, rules, view);
-    return [...candidates];
   }
 
   #start(epoch: Epoch, holders: readonly string[], start: Position, committed: number): void {
@@ -582,8 +534,8 @@ export class ContextReplica implements PipedContext {
     });
   }
 
-  /** A home that had no answers is asked for an append again: it goes on once everything is committed. */
-  async #recover(lead: Lead): Promise<void> {
+  /** This node has an epoch, and cannot append just now. */
+  #refuse(lead: Lead): never {
     const { view, rules } = this.#parts;
     if (homeOf(lead.holders, view) !== view.selfId) throw notHome(this.contextId);
     throw tooFewHolders(this.contextId, lead.holders, rules, view);
@@ -695,10 +647,16 @@ export class ContextReplica implements PipedContext {
     };
   }
 
-  #seesEnough(holders: readonly string[]): boolean {
-    const { view, rules } = this.#parts;
-    const alive = holders.filter((nodeId) => view.isAlive(nodeId)).length;
-    return alive >= copiesRequired(rules.writeCopies, holders.length);
+  #seesCopies(holders: readonly string[]): boolean {
+    return this.#alive(holders) >= copiesRequired(this.#parts.rules.writeCopies, holders.length);
+  }
+
+  #seesPromises(holders: readonly string[]): boolean {
+    return this.#alive(holders) >= promisesRequired(this.#parts.rules.writeCopies, holders.length);
+  }
+
+  #alive(holders: readonly string[]): number {
+    return holders.filter((nodeId) => this.#parts.view.isAlive(nodeId)).length;
   }
 
   #setTip(frontier: Frontier): void {
@@ -707,3 +665,7 @@ export class ContextReplica implements PipedContext {
 }
 
 const nothing = new Uint8Array();
+
+function sameHolders(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((nodeId) => b.includes(nodeId));
+}

@@ -1,13 +1,16 @@
 import { asError } from "../../core/as-error.ts";
 import { placementOrder } from "../../core/placement.ts";
 import { nextHolderChange } from "../../sync/holder-change.ts";
+import type { Holding } from "../../sync/peer-messages.ts";
 import { homeOf } from "../../sync/view.ts";
 import type { ContextReplica } from "./context-replica.ts";
+import { dropIfHeld } from "./giving-up.ts";
 import { delay, type ReplicationParts } from "./parts.ts";
 
 export interface RebalancerParts extends ReplicationParts {
   readonly open: (contextId: string) => Promise<ContextReplica>;
-  readonly lead: (contextId: string) => Promise<void>;
+  /** Returns the newest of what other nodes have of a context. */
+  readonly newest: (contextId: string) => Promise<Holding | undefined>;
   /** Ids of every context this node has, in pages, each after the last of the one before. */
   readonly contextIds: (startAfter: string, limit: number) => Promise<readonly string[]>;
 }
@@ -41,6 +44,8 @@ export class Rebalancer {
   readonly #timing: RebalancerTiming;
   /** Since when nodes are seen dead, by this node's clock. */
   readonly #deadSinceMs = new Map<string, number>();
+  /** Since when there are copies of contexts here that this node is no holder of, and was not told to give up. */
+  readonly #newcomersSinceMs = new Map<string, number>();
   #cancel: (() => void) | undefined;
   #isRunning = false;
   #isStale = true;
@@ -127,11 +132,8 @@ export class Rebalancer {
     const { terms } = replica;
     if (terms === undefined) return true;
     try {
-      if (terms.leaving) {
-        const isDropped = await replica.dropIfHeld();
-        if (isDropped) this.counts.dropped += 1;
-        return isDropped;
-      }
+      if (!replica.isHolder) return await this.#giveUp(replica, terms.leaving);
+      this.#newcomersSinceMs.delete(contextId);
       if (homeOf(terms.holders, view) !== view.selfId) return true;
       const isGivenUp = (nodeId: string): boolean => this.#isGivenUp(nodeId);
       for (;;) {
@@ -139,7 +141,6 @@ export class Rebalancer {
         const options = { holders, placed, replicas: rules.replicas, view, isGivenUp };
         const change = nextHolderChange(options);
         if (change === undefined) return true;
-        await this.#parts.lead(contextId);
         await replica.changeHolders(change);
         this.counts[change.kind === "add" ? "added" : "removed"] += 1;
         await delay(clock, this.#timing.pauseMs);
@@ -150,6 +151,22 @@ export class Rebalancer {
       log.debug("a context keeps its holders for now", { context: contextId, error: asError(error).message });
       return false;
     }
+  }
+
+  /** Deletes a copy that does not count. One that was made to become a holder is left alone for as long as that may take. */
+  async #giveUp(replica: ContextReplica, isLeaving: boolean): Promise<boolean> {
+    const { contextId } = replica;
+    if (!isLeaving) {
+      const nowMs = this.#parts.clock.monotonicMs();
+      const sinceMs = this.#newcomersSinceMs.get(contextId) ?? nowMs;
+      this.#newcomersSinceMs.set(contextId, sinceMs);
+      if (nowMs - sinceMs < this.#timing.giveUpMs) return false;
+    }
+    const isDropped = await dropIfHeld(this.#parts, replica, await this.#parts.newest(contextId));
+    if (!isDropped) return false;
+    this.#newcomersSinceMs.delete(contextId);
+    this.counts.dropped += 1;
+    return true;
   }
 
   #isGivenUp(nodeId: string): boolean {
