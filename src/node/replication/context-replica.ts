@@ -59,6 +59,8 @@ export interface ContextUses {
   readonly pipeTo: (nodeId: string) => PeerPipe;
   /** Entries of this node have lost their place. */
   readonly archived: () => void;
+  /** Others keep the context from now on. */
+  readonly holdersChanged: () => void;
 }
 
 /**
@@ -238,12 +240,14 @@ export class ContextReplica implements PipedContext {
         if (terms === undefined) return { kind: "stored", latest: 0 };
         this.#yieldTo(epoch);
         await this.#save({ ...terms, holders, promised: laterEpoch(terms.promised, epoch), leaving: true });
+        this.#uses.holdersChanged();
         return { kind: "stored", latest: view.latest };
       }
       if (verdict.kind !== "accept") return verdict;
       this.#yieldTo(epoch);
       const committed = terms?.committed ?? 0;
       await this.#save({ holders, promised: epoch, accepted: epoch, committed, leaving: false });
+      this.#uses.holdersChanged();
       return { kind: "stored", latest: position.latest };
     });
   }
@@ -289,6 +293,7 @@ export class ContextReplica implements PipedContext {
       if (now.leaving && sameHolders(now.holders, holders)) return true;
       this.#depose();
       await this.#save({ ...now, holders, leaving: true });
+      this.#uses.holdersChanged();
       return true;
     });
   }
@@ -403,6 +408,7 @@ export class ContextReplica implements PipedContext {
       : await askForPromises(this.#parts, { ...claim, own, seen: (other) => this.#see(other) });
     if (!holders.includes(selfId)) {
       await this.#holdPromise(epoch, (now) => this.#save({ ...now, holders, leaving: true }));
+      this.#uses.holdersChanged();
       throw notHome(contextId);
     }
     const best = bestCandidate(candidates, selfId);
@@ -413,6 +419,7 @@ export class ContextReplica implements PipedContext {
       const committed = Math.min(position.latest, Math.max(...candidates.map((one) => one.committed)));
       if (!sameEpoch(now.accepted, epoch) || !sameHolders(now.holders, holders))
         await this.#save({ ...now, holders, accepted: epoch, committed });
+      if (!sameHolders(known, holders)) this.#uses.holdersChanged();
       this.#start(epoch, holders, position, committed);
     });
   }

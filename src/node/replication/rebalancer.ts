@@ -34,6 +34,8 @@ export const rebalancerTiming: RebalancerTiming = {
 };
 
 const pageMax = 256;
+/** Contexts to look at that are remembered; if more change, all are looked through. */
+const dueMax = 4096;
 
 /**
  * Moves copies to where they belong: looks through what this node has after the cluster has changed, and lets one holder at a
@@ -48,7 +50,10 @@ export class Rebalancer {
   readonly #newcomersSinceMs = new Map<string, number>();
   #cancel: (() => void) | undefined;
   #isRunning = false;
+  /** All contexts are to be looked through. */
   #isStale = true;
+  /** Contexts to look at, if not all. */
+  readonly #due = new Set<string>();
   #isStopped = false;
   readonly counts = { added: 0, removed: 0, dropped: 0 };
 
@@ -63,6 +68,13 @@ export class Rebalancer {
     this.#noteDead();
     this.#isStale = true;
     if (!this.#isRunning) this.#arm(this.#timing.settleMs);
+  }
+
+  /** The holders of one context are others. */
+  holdersChanged(contextId: string): void {
+    if (this.#due.size < dueMax) this.#due.add(contextId);
+    else this.#isStale = true;
+    if (!this.#isRunning && this.#cancel === undefined) this.#arm(this.#timing.settleMs);
   }
 
   stop(): void {
@@ -85,42 +97,51 @@ export class Rebalancer {
     this.#cancel?.();
     if (this.#isStopped) return;
     const waitMs = afterMs * (0.75 + this.#parts.random() / 2);
-    this.#cancel = this.#parts.clock.after(waitMs, () => void this.#walk());
+    this.#cancel = this.#parts.clock.after(waitMs, () => {
+      this.#cancel = undefined;
+      void this.#walk();
+    });
   }
 
   async #walk(): Promise<void> {
     this.#isRunning = true;
-    this.#isStale = false;
-    let isDone = true;
     try {
       this.#noteDead();
-      if (this.#parts.view.hasExchanged) isDone = await this.#walkAll();
-      else isDone = false;
+      const { view } = this.#parts;
+      // Somebody who is dead now will have been for too long some time.
+      const isWaiting = this.#deadSinceMs.size > 0;
+      if (view.hasExchanged && (this.#isStale || isWaiting)) await this.#walkAll();
+      else if (view.hasExchanged) await this.#seeAll([...this.#due]);
     } catch (error) {
-      isDone = false;
+      this.#isStale = true;
       this.#parts.log.debug("copies were not moved", { error: asError(error).message });
     } finally {
       this.#isRunning = false;
-      // Somebody who is dead now will have been for too long some time.
-      const isWaiting = this.#deadSinceMs.size > 0;
-      if (this.#isStale) this.#arm(this.#timing.settleMs);
-      else if (!isDone || isWaiting) this.#arm(this.#timing.retryMs);
+      if (this.#isStale || this.#due.size > 0 || this.#deadSinceMs.size > 0) this.#arm(this.#timing.retryMs);
     }
   }
 
-  /** Returns if nothing is left to do. */
-  async #walkAll(): Promise<boolean> {
-    let isDone = true;
+  async #walkAll(): Promise<void> {
+    this.#isStale = false;
+    this.#due.clear();
     let startAfter = "";
     for (;;) {
       const page = await this.#parts.contextIds(startAfter, pageMax);
-      for (const contextId of page) {
-        if (this.#isStopped) return true;
-        startAfter = contextId;
-        if (!(await this.#see(contextId))) isDone = false;
-      }
-      if (page.length < pageMax) return isDone;
+      await this.#seeAll(page);
+      startAfter = page.at(-1) ?? startAfter;
+      if (page.length < pageMax) return;
       await this.#parts.clock.yield();
+    }
+  }
+
+  /** Looks at contexts; those that need something more stay due. */
+  async #seeAll(contextIds: readonly string[]): Promise<void> {
+    for (const contextId of contextIds) {
+      if (this.#isStopped) return;
+      this.#due.delete(contextId);
+      if (await this.#see(contextId)) continue;
+      if (this.#due.size < dueMax) this.#due.add(contextId);
+      else this.#isStale = true;
     }
   }
 

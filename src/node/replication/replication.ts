@@ -305,7 +305,7 @@ export class Replication {
     const { holding } = await peers.call(route.nodeId, "holding", { contextId }, { timeoutMs: askMs });
     const newest = holding?.leaving === false ? holding : await this.#newest(contextId);
     const replica = await this.open(contextId);
-    if (newest !== undefined && (await replica.learn(newest))) return this.#rebalancer.changed();
+    if (newest !== undefined && (await replica.learn(newest))) return;
     await peers.call(route.nodeId, "nudge", { contextId }, { timeoutMs: replicateMs });
   }
 
@@ -320,6 +320,7 @@ export class Replication {
     const replica = new ContextReplica(this.#parts, state, {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
+      holdersChanged: () => this.#rebalancer.holdersChanged(contextId),
     });
     if (this.#isStopped) this.#parts.replicas.release(state);
     else {
