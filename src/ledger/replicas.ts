@@ -1,6 +1,7 @@
 import { assert } from "../core/assert.ts";
 import { decodeEntry } from "../core/entry-wire.ts";
 import { isTimeBased } from "../core/entry-id.ts";
+import { compareCodePoints } from "../core/entry.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
@@ -221,10 +222,16 @@ export class Replicas {
     return await this.#asked(() => this.#parts.store.replicas(startAfter, limit));
   }
 
-  /** Returns the ids of contexts that this node has entries of, in the order of their bytes, `startAfter` exclusive. */
+  /**
+   * Returns the ids of contexts that this node has entries of, or has promised something about, in the order of their bytes,
+   * `startAfter` exclusive.
+   */
   async contextIds(startAfter: string, limit: number): Promise<readonly string[]> {
-    const page = await this.#asked(() => this.#parts.store.list({ prefix: "", startAfter, limit }));
-    return page.map(({ contextId }) => contextId);
+    const { store } = this.#parts;
+    const entries = await this.#asked(() => store.list({ prefix: "", startAfter, limit }));
+    const ids = new Set(entries.map(({ contextId }) => contextId));
+    for (const { contextId } of await this.replicas(startAfter, limit)) ids.add(contextId);
+    return [...ids].sort(compareCodePoints).slice(0, limit);
   }
 
   async archives(contextId: string | undefined): Promise<readonly Archive[]> {

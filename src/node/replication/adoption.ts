@@ -120,17 +120,17 @@ export async function commonPrefix(
   return result.differing[0]?.from ?? shorter;
 }
 
-/** Archives what this node has beyond `common`. */
-async function cut(
+/** Archives what this node has beyond `common`, because the history of `epoch` stands. Nothing may be queued. */
+export async function cut(
   parts: ReplicationParts,
   state: ContextState,
-  { contextId, epoch, current }: AdoptionParts,
+  { contextId, epoch, current }: Pick<AdoptionParts, "contextId" | "epoch" | "current">,
   common: number,
 ): Promise<void> {
   const replica = current();
   const latest = state.local?.latest ?? 0;
   if (replica === undefined || latest <= common) return;
-  const wasCommitted = replica.committed > common;
+  const wasCommitted = Math.max(replica.committed, state.head?.latest ?? 0) > common;
   const shorter = { ...replica, committed: Math.min(replica.committed, common), digestItem: undefined };
   const fork = wasCommitted
     ? await forkRecord(parts, state, { contextId, common, winner: epoch }, replica)

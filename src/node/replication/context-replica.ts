@@ -29,7 +29,7 @@ import {
 } from "../../sync/terms.ts";
 import type { HolderChange } from "../../sync/holder-change.ts";
 import { homeOf } from "../../sync/view.ts";
-import { adopt } from "./adoption.ts";
+import { adopt, cut } from "./adoption.ts";
 import { CopyWaits } from "./copy-waits.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { copyToNewcomer, type HolderTransfer, transferHolders } from "./holder-transfer.ts";
@@ -298,6 +298,17 @@ export class ContextReplica implements PipedContext {
     });
   }
 
+  /** Archives what this node, which gives its copy up, has beyond the first `common` entries: the history of `winner` stands. */
+  archiveBeyond(common: number, winner: Epoch): Promise<void> {
+    return this.#turns.run(async () => {
+      if (this.terms?.leaving !== true) return;
+      await this.state.shared?.idle();
+      const current = (): Replica | undefined => this.#asReplica(this.terms);
+      await cut(this.#parts, this.state, { contextId: this.contextId, epoch: winner, current }, common);
+      this.#uses.archived();
+    });
+  }
+
   /** Deletes this node's copy, if it is still to be given up; who keeps the context instead is remembered. */
   drop(): Promise<void> {
     return this.#turns.run(async () => {
@@ -323,7 +334,8 @@ export class ContextReplica implements PipedContext {
       if (replica === undefined || replica.leaving || !replica.holders.includes(view.selfId))
         return undefined;
       const committed = this.state.head?.latest ?? 0;
-      const item = digestItem(this.contextId, { ...(await this.position()), committed }, hasher);
+      const { accepted } = replica;
+      const item = digestItem(this.contextId, { ...(await this.position()), committed, accepted }, hasher);
       const isSaved = this.#lead === undefined;
       const written = { ...replica, committed: Math.max(replica.committed, committed), digestItem: item };
       if (isSaved) await replicas.save(this.state, written);

@@ -24,10 +24,16 @@ export async function dropIfHeld(
     const asked = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
     const { holding } = asked;
     if (holding === undefined || holding.leaving || holding.holders.includes(view.selfId)) return false;
-    if (holding.committed < committed || compareEpochs(holding.accepted, terms.accepted) < 0) return false;
+    if (compareEpochs(holding.accepted, terms.accepted) < 0) return false;
     const { latest, root } = holding;
     const theirs = { contextId, from: nodeId, target: { latest, root } };
-    if ((await commonPrefix(parts, replica.state, theirs, own)) < committed) return false;
+    const common = await commonPrefix(parts, replica.state, theirs, own);
+    if (common < Math.min(latest, own.latest)) {
+      // It has gone another way since the two were one: it offers what only this node has.
+      await replica.archiveBeyond(common, holding.accepted);
+      return false;
+    }
+    if (Math.min(common, holding.committed) < committed) return false;
   }
   await replica.drop();
   return true;

@@ -151,7 +151,8 @@ export class Rebalancer {
     const placed = placementOrder(contextId, view.roster(), hasher);
     const replica = await this.#parts.open(contextId);
     const { terms } = replica;
-    if (terms === undefined) return true;
+    // Nothing is left of a copy that was given up but who keeps the context instead.
+    if (terms === undefined || (terms.leaving && replica.state.local === undefined)) return true;
     try {
       if (!replica.isHolder) return await this.#giveUp(replica, terms.leaving);
       this.#newcomersSinceMs.delete(contextId);
