@@ -40,7 +40,7 @@ import { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
 
-/** A context of which this node has nothing. */
+/** A context that this node does not keep, as far as it knows. */
 export interface NewContext {
   /** Who keeps it, or is to. */
   readonly holders: readonly string[];
@@ -142,8 +142,8 @@ export class ContextReplica implements PipedContext {
   }
 
   /**
-   * Resolves when this node gives entries of the context their place. `claim` says who keeps it, if this node has nothing of
-   * it, and if nobody has. Rejects with UNAVAILABLE if it is not the home, or not enough holders take part.
+   * Resolves when this node gives entries of the context their place. `claim` says who keeps it, if this node does not
+   * know that it does, and if nobody has it. Rejects with UNAVAILABLE if it is not the home, or not enough holders take part.
    */
   async ensureLead(claim: NewContext): Promise<void> {
     await this.#changing?.catch(() => {});
@@ -393,9 +393,8 @@ export class ContextReplica implements PipedContext {
     const { view, rules } = this.#parts;
     const { selfId } = view;
     const { contextId, terms } = this;
-    const known = terms?.holders ?? newHolders;
-    if (terms?.leaving === true || !known.includes(selfId) || homeOf(known, view) !== selfId)
-      throw notHome(contextId);
+    const known = terms !== undefined && this.isHolder ? terms.holders : newHolders;
+    if (!known.includes(selfId) || homeOf(known, view) !== selfId) throw notHome(contextId);
     if (!this.#seesPromises(known)) throw tooFewHolders(contextId, known, rules, view);
     const isCreation = isNew && terms === undefined && known[0] === selfId;
     const first: Epoch = { counter: 1, nodeId: selfId };
@@ -409,7 +408,6 @@ export class ContextReplica implements PipedContext {
       const before = termsOf(seen);
       if (before !== undefined && (isCreation || compareEpochs(epoch, before.promised) <= 0))
         throw deposed(contextId);
-      if (judgePrepare(seen, claim).kind !== "promise") throw notHome(contextId);
       const promised = promisedTo(seen, claim);
       const accepted = isCreation ? epoch : promised.accepted;
       await this.#save({ ...promised, accepted });
@@ -430,7 +428,7 @@ export class ContextReplica implements PipedContext {
       const position = await this.position();
       const committed = Math.min(position.latest, Math.max(...candidates.map((one) => one.committed)));
       if (!sameEpoch(now.accepted, epoch) || !sameHolders(now.holders, holders))
-        await this.#save({ ...now, holders, accepted: epoch, committed });
+        await this.#save({ ...now, holders, accepted: epoch, committed, leaving: false });
       if (!sameHolders(known, holders)) this.#uses.holdersChanged();
       this.#start(epoch, holders, position, committed);
     });

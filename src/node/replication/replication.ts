@@ -24,7 +24,7 @@ import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { PeerPipe } from "./peer-pipe.ts";
 import { Rebalancer } from "./rebalancer.ts";
-import { nobodyHome, notExchanged, unheard } from "./refusals.ts";
+import { nobodyHome, notExchanged, notHome, unheard } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
 export type Route = { readonly kind: "here" } | { readonly kind: "there"; readonly nodeId: string };
@@ -128,13 +128,15 @@ export class Replication {
     if (!this.#parts.view.hasExchanged) throw notExchanged();
     const replica = await this.open(contextId);
     if (replica.isWritable) return;
-    if (replica.terms !== undefined)
-      return await replica.ensureLead({ holders: replica.terms.holders, isNew: false });
-    // Somebody may have made it while the roster was another.
+    const { terms } = replica;
+    if (terms !== undefined && replica.isHolder)
+      return await replica.ensureLead({ holders: terms.holders, isNew: false });
+    // Somebody may have made it while the roster was another, or this node is a holder and was not told.
     const { newest, silent } = await this.#locations.find(contextId);
-    const holders = newest?.holders ?? this.#placed(contextId);
-    if (newest === undefined) this.#checkNobodyHas(contextId, silent);
-    await replica.ensureLead({ holders, isNew: newest === undefined });
+    if (newest !== undefined) return await replica.ensureLead({ holders: newest.holders, isNew: false });
+    if (terms !== undefined) throw notHome(contextId);
+    this.#checkNobodyHas(contextId, silent);
+    await replica.ensureLead({ holders: this.#placed(contextId), isNew: true });
   }
 
   /** Throws UNAVAILABLE if nodes that did not say what they have of a context may be enough to have committed entries of it. */
