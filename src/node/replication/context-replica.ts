@@ -429,7 +429,8 @@ export class ContextReplica implements PipedContext {
       const committed = Math.min(position.latest, Math.max(...candidates.map((one) => one.committed)));
       if (!sameEpoch(now.accepted, epoch) || !sameHolders(now.holders, holders))
         await this.#save({ ...now, holders, accepted: epoch, committed, leaving: false });
-      if (!sameHolders(known, holders)) this.#uses.holdersChanged();
+      // Nobody else changes who the holders are now.
+      if (!isCreation) this.#uses.holdersChanged();
       this.#start(epoch, holders, position, committed);
     });
   }
