@@ -220,8 +220,16 @@ export const limits = {
   groupPayloadBytesMax: 64 * KiB,
   /** Streams of members of groups that one node has. */
   groupStreamsMax: 16_384,
-  /** Streams of one member; a further one takes the place of the oldest. */
+  /** Streams of one member at one node, and nodes at which it is; a further one takes the place of the oldest. */
   groupStreamsPerMemberMax: 8,
+  /** Members, and groups, in one announcement of a node to the home of groups. */
+  groupAnnounceMembersMax: 1024,
+  groupAnnounceGroupsMax: 64,
+  /** What another node that has members of groups has not taken yet. */
+  groupNodeUnsentMax: 65_536,
+  groupNodeUnsentBytesMax: 32 * MiB,
+  /** About as much is sent to another node at once, unless one piece is larger. */
+  groupItemBytes: 256 * KiB,
   /** What one stream's client has not taken yet. */
   groupUnsentEventsMax: 1024,
   groupUnsentBytesMax: 1 * MiB,

@@ -11,8 +11,8 @@ import type { CheckpointSigner, SignedCheckpoint } from "./integrity.ts";
 import { nodeLogId, type SignedHead, type Store } from "./ports.ts";
 import type { Trees } from "./trees.ts";
 
-/** Forks, which would begin a new one, are not possible while one node keeps a context. */
-export const generation = 1;
+/** What the log of logs stays in, and every other log until something of it that was signed is taken out. */
+export const firstGeneration = 1;
 
 export interface CheckpointsParts {
   readonly store: Pick<Store, "signedHead">;
@@ -30,6 +30,7 @@ export interface CheckpointsParts {
 export class Checkpoints {
   readonly #parts: CheckpointsParts;
   readonly #running = new Map<ContextState, Promise<SignedHead>>();
+  readonly #held = new Map<ContextState, Promise<void>>();
 
   constructor(parts: CheckpointsParts) {
     this.#parts = parts;
@@ -40,9 +41,10 @@ export class Checkpoints {
     const wanted = state.head?.latest ?? 0;
     state.pins += 1;
     try {
-      const { size, root } = wanted === 0 ? this.#empty(state) : await this.#advance(state, wanted);
+      const { size, root, generation } =
+        wanted === 0 ? this.#empty(state) : await this.#advance(state, wanted);
       const { signer } = this.#parts;
-      const origin = this.origin(state.id);
+      const origin = this.#originOf(state.id, generation);
       return { size, root, origin, note: await signer.sign(origin, checkpointBody({ origin, size, root })) };
     } finally {
       state.pins -= 1;
@@ -55,20 +57,47 @@ export class Checkpoints {
     return state.signed;
   }
 
-  /** Returns the name that the checkpoints of a log begin with. */
-  origin(contextId: string): string {
+  /** Returns the generation that a log is in. */
+  async generation(state: ContextState): Promise<number> {
+    return (await this.signed(state))?.generation ?? firstGeneration;
+  }
+
+  /** Returns the name that the checkpoints of a log begin with now. */
+  async origin(state: ContextState): Promise<string> {
+    return this.#originOf(state.id, await this.generation(state));
+  }
+
+  /** Does `work` while nothing of a log is being signed: what is being signed before, everything else after. */
+  async held<T>(state: ContextState, work: () => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held.set(state, promise);
+    try {
+      await this.#running.get(state)?.catch(() => {});
+      return await work();
+    } finally {
+      this.#held.delete(state);
+      resolve();
+    }
+  }
+
+  #originOf(contextId: string, generation: number): string {
     const { logName } = this.#parts.signer;
     return contextId === nodeLogId ? logName : contextOrigin(logName, contextId, generation);
   }
 
-  #empty(state: ContextState): { size: number; root: Hash } {
-    if (state.id === nodeLogId) return { size: 0, root: emptyRoot(this.#parts.hasher) };
-    throw contextNotFound(state.id);
+  #empty(state: ContextState): { size: number; root: Hash; generation: number } {
+    if (state.id !== nodeLogId) throw contextNotFound(state.id);
+    return { size: 0, root: emptyRoot(this.#parts.hasher), generation: firstGeneration };
   }
 
   /** Moves what may be signed to the newest size, once at a time; `wanted` is the least that will do. */
   async #advance(state: ContextState, wanted: number): Promise<SignedHead> {
     for (;;) {
+      const held = this.#held.get(state);
+      if (held !== undefined) {
+        await held;
+        continue;
+      }
       const running = this.#running.get(state);
       if (running === undefined) break;
       // Whether it failed is the business of whoever began it.
@@ -83,14 +112,17 @@ export class Checkpoints {
   async #store(state: ContextState): Promise<SignedHead> {
     const before = await this.signed(state);
     const size = state.head?.latest ?? 0;
+    if (size === 0) throw contextNotFound(state.id);
     const tree = { log: state.head?.log ?? 0, size };
-    const root = await this.#parts.trees.root(tree);
-    if (before !== undefined) {
-      if (before.size > size) throw notTheSigned(state.id, before);
-      const then = before.size === size ? root : await this.#parts.trees.root({ ...tree, size: before.size });
+    if (before !== undefined && before.size > 0) {
+      // More than can be seen may be here: after a restart nobody knows at first how much of it is committed.
+      if (before.size > Math.max(size, state.local?.latest ?? 0)) throw notTheSigned(state.id, before);
+      const then = await this.#parts.trees.root({ ...tree, size: before.size });
       if (!then.every((byte, i) => byte === before.root[i])) throw notTheSigned(state.id, before);
-      if (before.size === size) return before;
+      if (before.size >= size) return before;
     }
+    const root = await this.#parts.trees.root(tree);
+    const generation = before?.generation ?? firstGeneration;
     const head = { contextId: state.id, generation, size, root };
     await commitExtras(this.#parts.committer, { signed: [head] });
     state.signed = head;

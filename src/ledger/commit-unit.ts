@@ -26,6 +26,8 @@ export interface Unit {
    * this node's disk is enough.
    */
   answeredAt?(): number | undefined;
+  /** Called once when everything is on this node's disk, before anybody is told or anything else is written. Must not throw. */
+  written?(): void;
   /** Called once when everything is on disk, after `state.head` has moved; for shared contexts, on enough disks. */
   committed(): void;
   /** Called once if nothing was written, or nobody knows. */
@@ -40,8 +42,16 @@ export interface Change {
 
 export type Changes = ReadonlyMap<ContextState, Change>;
 
+export interface Gathered {
+  readonly commit: Commit;
+  /** What rows do to each context. */
+  readonly changes: Changes;
+  /** The head that each context has afterwards, of those whose head moves in any way. */
+  readonly after: ReadonlyMap<ContextState, Head | undefined>;
+}
+
 /** Returns what a batch of units writes, in their order, and what that does to each context. */
-export function gather(batch: readonly Unit[]): { commit: Commit; changes: Changes } {
+export function gather(batch: readonly Unit[]): Gathered {
   const rows: NewRow[] = [];
   const changes = new Map<ContextState, Change>();
   const all: CommitExtras[] = [];
@@ -61,11 +71,15 @@ export function gather(batch: readonly Unit[]): { commit: Commit; changes: Chang
   const extras = joinExtras(all);
   const left = leftBy(extras);
   const heads: HeadChange[] = [];
+  const after = new Map<ContextState, Head | undefined>();
+  for (const { state } of batch)
+    if (state !== undefined && left.has(state.id)) after.set(state, left.get(state.id));
   for (const [state, { to }] of changes) {
     const from = left.has(state.id) ? left.get(state.id) : state.local;
     heads.push({ contextId: state.id, from, to });
+    after.set(state, to);
   }
-  return { commit: { rows, heads, ...extras }, changes };
+  return { commit: { rows, heads, ...extras }, changes, after };
 }
 
 /** Returns what truncations and drops, which go first, leave of heads. */

@@ -9,7 +9,7 @@ import type { LedgerError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Hasher } from "../core/hasher.ts";
 import { isEmpty } from "./commit-extras.ts";
-import { type Change, type Changes, gather, type Unit } from "./commit-unit.ts";
+import { type Change, gather, type Gathered, type Unit } from "./commit-unit.ts";
 import { completedSubtrees, completesSubtrees } from "./completed-subtrees.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Clock, Commit, Head, Store, StoredEntry } from "./ports.ts";
@@ -95,9 +95,10 @@ export class Committer {
     return isRecent && diskReasons.has(this.#refused?.facts.reason) ? this.#refused : undefined;
   }
 
-  /** Reads the head of a context before the next commit: what became of one that failed is not known. */
+  /** Reads the head of a context before the next commit, and soon: what became of one that failed is not known. */
   doubt(state: ContextState): void {
     this.#unsure.add(state);
+    this.#running ??= this.#run();
   }
 
   /** Resolves when everything queued so far has been answered. */
@@ -135,7 +136,8 @@ export class Committer {
       }
     }
     answer();
-    this.#running = undefined;
+    if (this.#unsure.size > 0) await this.#settle();
+    this.#running = this.#queue.length > 0 ? this.#run() : undefined;
   }
 
   #takeBatch(): Unit[] {
@@ -158,7 +160,7 @@ export class Committer {
 
   /** Writes a batch. Returns how to answer its units, or why nothing was written, with no unit answered. */
   async #commit(batch: readonly Unit[]): Promise<{ answer?: () => void; refused?: LedgerError }> {
-    const { commit, changes } = gather(batch);
+    const { commit, changes, after } = gather(batch);
     if (!isEmpty(commit)) {
       const startMs = this.#clock.monotonicMs();
       try {
@@ -166,16 +168,17 @@ export class Committer {
           completesSubtrees(commit.rows) ? await this.#withSubtrees(commit) : commit,
         );
         if (outcome.kind === "head-moved") {
-          for (const state of changes.keys()) this.#unsure.add(state);
+          for (const state of after.keys()) this.#unsure.add(state);
           return { refused: headMoved(outcome.contextId) };
         }
         this.#measure(commit, outcome.syncMicros, startMs);
       } catch (cause) {
         const written =
-          cause instanceof StoreError && cause.failure === "unknown" && (await this.#wasWritten(changes));
+          cause instanceof StoreError && cause.failure === "unknown" && (await this.#wasWritten(after));
         if (!written) return { refused: fromStoreError(cause) };
       }
     }
+    for (const unit of batch) unit.written?.();
     const announce = [...changes].map(([state, change]) => this.#advance(state, change));
     return {
       answer: () => {
@@ -213,18 +216,18 @@ export class Committer {
   }
 
   /** After the writer died: the heads tell, because a commit is one transaction. */
-  async #wasWritten(changes: Changes): Promise<boolean> {
+  async #wasWritten(after: Gathered["after"]): Promise<boolean> {
     const giveUpMs = this.#clock.monotonicMs() + recoveryMsMax;
     for (;;) {
       try {
-        await this.#reload(changes.keys());
+        await this.#reload(after.keys());
         return (
-          changes.size > 0 &&
-          [...changes].every(([{ local }, { to }]) => local?.latest === to.latest && local.log === to.log)
+          after.size > 0 &&
+          [...after].every(([{ local }, to]) => local?.latest === to?.latest && local?.log === to?.log)
         );
       } catch (error) {
         if (!(error instanceof StoreError) || this.#clock.monotonicMs() >= giveUpMs) {
-          for (const state of changes.keys()) this.#unsure.add(state);
+          for (const state of after.keys()) this.#unsure.add(state);
           return false;
         }
       }
@@ -244,6 +247,7 @@ export class Committer {
     } catch (cause) {
       return fromStoreError(cause);
     }
+    for (const { shared } of this.#unsure) shared?.known();
     this.#unsure.clear();
     const waiting = this.#queue;
     this.#queue = [];

@@ -65,6 +65,8 @@ export class ContextState {
   signed: SignedHead | undefined;
   /** Settles when the load that is about to replace the context's log has done so, or has failed. */
   publishing: Promise<void> | undefined;
+  /** How often entries that anybody could see were taken out: who reads through several turns compares. */
+  cuts = 0;
   /** Watchers, loads and the like that need this object to stay the only one of its context. */
   pins = 0;
 

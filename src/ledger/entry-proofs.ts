@@ -1,5 +1,6 @@
 import type { Hasher } from "../core/hasher.ts";
 import { frontierRoot } from "../core/merkle/frontier.ts";
+import { historyReplaced } from "./history-replaced.ts";
 import type { ContextState } from "./context-state.ts";
 import { ContextTree } from "./context-tree.ts";
 import type { Inclusion } from "./integrity.ts";
@@ -60,10 +61,12 @@ export class EntryProofs {
   async #stored(state: ContextState, { sequence }: Acknowledged): Promise<Inclusion> {
     for (;;) {
       const log = state.head?.log ?? 0;
+      const { cuts } = state;
       const tree = { log, size: sequence };
       try {
         const { leaf, hashes } = await this.#trees.inclusion(tree, sequence - 1);
         const frontier = await this.#trees.frontier(tree);
+        if (state.cuts !== cuts) throw historyReplaced(state.head?.latest ?? 0);
         return {
           index: sequence - 1,
           size: sequence,
@@ -73,6 +76,7 @@ export class EntryProofs {
         };
       } catch (error) {
         // A load has put another log in its place, with the same entries and more.
+        if (state.cuts !== cuts) throw historyReplaced(state.head?.latest ?? 0);
         if (state.head?.log === log) throw error;
       }
     }

@@ -128,8 +128,7 @@ export class LedgerIntegrity implements Integrity {
   }
 
   async verifierKeys(log: LogName): Promise<{ readonly origin: string; readonly keys: readonly string[] }> {
-    if (log.kind === "context") checkContextId(log.contextId);
-    const origin = this.#parts.checkpoints.origin(idOf(log));
+    const origin = await this.#with(log, (state) => this.#parts.checkpoints.origin(state));
     return { origin, keys: await this.#parts.signer.verifierKeys(origin) };
   }
 
@@ -141,17 +140,18 @@ export class LedgerIntegrity implements Integrity {
     return this.#with(log, (state) => this.#parts.tiles.entryBundle(state, bundle));
   }
 
-  /** Runs `work`, once more for each time that a load has put another log in the place of the one it read. */
+  /** Runs `work`, once more for each time that a load has put another log in the place of the one it read, or entries were taken out. */
   async #with<T>(log: LogName, work: (state: ContextState) => Promise<T>): Promise<T> {
     const state = await this.#load(log);
     state.pins += 1;
     try {
       for (;;) {
         const began = state.head?.log;
+        const { cuts } = state;
         try {
           return await work(state);
         } catch (error) {
-          if (state.head?.log === began) throw error;
+          if (state.head?.log === began && state.cuts === cuts) throw error;
         }
       }
     } catch (error) {

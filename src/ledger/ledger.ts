@@ -24,6 +24,7 @@ import type { SnapshotSummary } from "../core/snapshot/snapshot-format.ts";
 import type { Appended } from "./append-unit.ts";
 import { Appender } from "./appender.ts";
 import { contextNotFound } from "./checkpoints.ts";
+import { beginWatch, copyGone } from "./begin-watch.ts";
 import { Committer } from "./committer.ts";
 import type { ContextState, Origin } from "./context-state.ts";
 import { ContextTable } from "./context-table.ts";
@@ -62,7 +63,6 @@ import { SequenceWaits } from "./sequence-waits.ts";
 import { type SnapshotPart, Snapshots } from "./snapshots.ts";
 import { fromStoreError } from "./store-failure.ts";
 import { Verification } from "./verification.ts";
-import { withProofs } from "./watch-proofs.ts";
 import { visiblePage } from "./visible-page.ts";
 import { WatchRegistry } from "./watch-registry.ts";
 import type { Watcher, WatchSink } from "./watcher.ts";
@@ -137,8 +137,14 @@ export class Ledger implements LedgerApi {
     const verification = new Verification({ ...shared, damage });
     this.#proofs = createProofs({ ...shared, signer, verification });
     this.replicas = new Replicas({
-      ...{ ...shared, damage, trees: () => this.#proofs.trees },
-      visible: (state, rows) => this.#advanced(state, rows),
+      ...{ ...shared, damage, verification, trees: () => this.#proofs.trees },
+      generations: () => this.#proofs.generations,
+      changed: (contextId) => verification.interrupt(contextId),
+      viewer: {
+        visible: (state, rows) => this.#advanced(state, rows),
+        cut: (state, after) => this.#watches.truncated(state, after),
+        dropped: (state) => this.#watches.endOf(state, copyGone()),
+      },
     });
     const scrubberParts = {
       store,
@@ -256,27 +262,13 @@ export class Ledger implements LedgerApi {
     checkKeyFilter(request.key);
     checkHeartbeat(request.heartbeatMs);
     const state = await this.#load(request.contextId);
-    let cursor: number;
-    let reset = false;
-    let used = sink;
-    state.pins += 1;
+    const { trees } = this.#proofs;
+    const parts = { reader: this.#reader, trees, watches: this.#watches, hasher: this.#hasher };
     try {
-      cursor = await this.#reader.resolve(state, request.from);
+      return await beginWatch(parts, state, request, sink);
     } catch (error) {
-      if (!request.resets || !(error instanceof LedgerError) || error.facts.reason !== "HISTORY_REPLACED")
-        throw fromStoreError(error);
-      cursor = error.facts.sequence ?? 0;
-      reset = true;
-    } finally {
-      state.pins -= 1;
+      throw fromStoreError(error);
     }
-    const { key, heartbeatMs, proofs } = request;
-    if (proofs) used = await this.#proving(state, cursor, request, sink);
-    // A watch with proofs is one of all entries: those without the key are told by their hashes.
-    const options = { key: proofs ? "" : key, heartbeatMs };
-    const watcher = this.#watches.subscribe({ state, cursor, options, sink: used });
-    if (reset) sink.reset(cursor);
-    return watcher;
   }
 
   /** Lists contexts in the byte order of their ids, each as far as its entries may be seen. */
@@ -357,25 +349,6 @@ export class Ledger implements LedgerApi {
   /** Resolves when everything queued has been answered. */
   drained(): Promise<void> {
     return this.#committer.drained();
-  }
-
-  /** Returns the sink of a watch that gives `sink` proofs from `cursor` on. */
-  async #proving(
-    state: ContextState,
-    cursor: number,
-    { key }: WatchRequest,
-    sink: WatchSink,
-  ): Promise<WatchSink> {
-    state.pins += 1;
-    try {
-      const log = state.head?.log ?? 0;
-      const frontier = await this.#proofs.trees.frontier({ log, size: cursor });
-      return withProofs(sink, { key, frontier, hasher: this.#hasher });
-    } catch (error) {
-      throw fromStoreError(error);
-    } finally {
-      state.pins -= 1;
-    }
   }
 
   /** There is more to see of a context: `rows`, or something else if there are none. */

@@ -1,8 +1,8 @@
 import { LedgerError } from "../core/errors.ts";
 import type { Hash, Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
-import { headRecord, parseHeadRecord } from "../core/tlog/head-record.ts";
-import { type Checkpoints, contextNotFound, generation } from "./checkpoints.ts";
+import { type HeadRecord, headRecord, parseHeadRecord } from "../core/tlog/head-record.ts";
+import { type Checkpoints, contextNotFound, firstGeneration } from "./checkpoints.ts";
 import type { CommitExtras } from "./commit-extras.ts";
 import type { Unit } from "./commit-unit.ts";
 import type { Committer } from "./committer.ts";
@@ -11,6 +11,7 @@ import type { ContextTable } from "./context-table.ts";
 import type { ContextEvidence } from "./integrity.ts";
 import { type Clock, type Head, type NewRow, nodeLogId, type Store } from "./ports.ts";
 import type { Trees } from "./trees.ts";
+import { visibleHeadOf } from "./visible-page.ts";
 
 /** The log of logs is brought up to date on request at most this often. */
 const requestIntervalMs = 1000;
@@ -43,6 +44,8 @@ export class NodeLog {
   readonly #parts: NodeLogParts;
   #updating: Promise<void> | undefined;
   #updatedMs = Number.NEGATIVE_INFINITY;
+  /** Contexts of which something is being taken out. */
+  readonly #leftOut = new Set<string>();
 
   constructor(parts: NodeLogParts) {
     this.#parts = parts;
@@ -64,13 +67,30 @@ export class NodeLog {
     return await contexts.load(nodeLogId);
   }
 
+  /** Does `work` while no leaf of a context is written; `waits` says if one that is on its way may be of what goes. */
+  async without<T>(contextId: string, { waits }: { waits: boolean }, work: () => Promise<T>): Promise<T> {
+    this.#leftOut.add(contextId);
+    try {
+      if (waits) await this.#updating?.catch(() => {});
+      return await work();
+    } finally {
+      this.#leftOut.delete(contextId);
+    }
+  }
+
+  /** Returns the newest size of a context, in one generation, that there is a leaf of; 0 if there is none. */
+  async logged(contextId: string, generation: number): Promise<number> {
+    const leaf = await this.#newestLeaf(contextId);
+    return leaf?.generation === generation ? leaf.size : 0;
+  }
+
   /** Proves the newest leaf of a context. Rejects with NOT_FOUND if it has no entries. */
   async prove(contextId: string): Promise<ContextEvidence> {
     const { contexts, store, trees, checkpoints } = this.#parts;
-    const { head } = await contexts.load(contextId);
+    const context = await contexts.load(contextId);
+    const { head } = context;
     if (head === undefined) throw contextNotFound(contextId);
-    const leaf = await this.#newestLeaf(contextId);
-    const isCurrent = leaf !== undefined && parseHeadRecord(leaf.wire).size >= head.latest;
+    const isCurrent = (await this.logged(contextId, await checkpoints.generation(context))) >= head.latest;
     const state = isCurrent ? await contexts.load(nodeLogId) : await this.current();
     const checkpoint = await checkpoints.sign(state);
     const log = state.head?.log ?? 0;
@@ -88,10 +108,12 @@ export class NodeLog {
     };
   }
 
-  async #newestLeaf(contextId: string): ReturnType<Store["newestOfKey"]> {
+  async #newestLeaf(contextId: string): Promise<HeadRecord | undefined> {
     const { contexts, store } = this.#parts;
     const { head } = await contexts.load(nodeLogId);
-    return head === undefined ? undefined : await store.newestOfKey(head.log, contextId, head.latest);
+    if (head === undefined) return undefined;
+    const leaf = await store.newestOfKey(head.log, contextId, head.latest);
+    return leaf === undefined ? undefined : parseHeadRecord(leaf.wire);
   }
 
   async #update(): Promise<void> {
@@ -115,15 +137,24 @@ export class NodeLog {
     }
   }
 
-  /** A context that cannot be read, or that a load has replaced meanwhile, is left for the next time. */
+  /**
+   * Leaves are of what anybody may see. A context that cannot be read, that a load has replaced meanwhile, or of which
+   * something is being taken out, is left for the next time.
+   */
   async #leaves(grown: readonly { readonly contextId: string; readonly head: Head }[]): Promise<HeadLeaf[]> {
     const { trees, hasher, clock } = this.#parts;
     const leaves: HeadLeaf[] = [];
-    for (const [i, { contextId, head }] of grown.entries()) {
+    for (const [i, { contextId, head: local }] of grown.entries()) {
       if (i % contextsPerTurn === contextsPerTurn - 1) await clock.yield();
       try {
+        const head = await visibleHeadOf(this.#parts, contextId, local);
+        if (head === undefined || this.#leftOut.has(contextId)) continue;
         const size = head.latest;
+        const generation = await this.#generationOf(contextId);
+        // What is not committed keeps it unlogged, and is not to bring the same leaf again and again.
+        if (size < local.latest && (await this.logged(contextId, generation)) >= size) continue;
         const root = await trees.root({ log: head.log, size });
+        if (this.#leftOut.has(contextId)) continue;
         const record = headRecord({ contextId, generation, size, root });
         leaves.push({ contextId, size, record, contentHash: leafHash(record, hasher) });
       } catch (error) {
@@ -131,6 +162,13 @@ export class NodeLog {
       }
     }
     return leaves;
+  }
+
+  /** Does not put the context in memory. */
+  async #generationOf(contextId: string): Promise<number> {
+    const { contexts, store } = this.#parts;
+    const signed = contexts.peek(contextId)?.signed ?? (await store.signedHead(contextId));
+    return signed?.generation ?? firstGeneration;
   }
 }
 

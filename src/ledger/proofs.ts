@@ -5,6 +5,7 @@
  */
 
 import type { Hasher } from "../core/hasher.ts";
+import { Generations } from "./generations.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextTable } from "./context-table.ts";
@@ -36,6 +37,7 @@ export interface Proofs {
   readonly entryProofs: EntryProofs;
   readonly checkpoints: Checkpoints;
   readonly nodeLog: NodeLog;
+  readonly generations: Generations;
   readonly integrity: Integrity;
 }
 
@@ -57,7 +59,9 @@ export function createProofs(parts: ProofsParts): Proofs {
     seedTrees: new SeedTrees({ reader, hasher, clock }),
     tiles: new LogTiles({ trees, checkpoints, reader, hasher, clock }),
   });
-  return { trees, entryProofs: new EntryProofs(trees, hasher), checkpoints, nodeLog, integrity };
+  const entryProofs = new EntryProofs(trees, hasher);
+  const generations = new Generations({ checkpoints, nodeLog, hasher });
+  return { trees, entryProofs, checkpoints, nodeLog, generations, integrity };
 }
 
 /** Writes roots that had to be computed; if that fails they are computed again. */

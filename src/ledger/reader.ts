@@ -5,11 +5,12 @@
  */
 
 import { type Cursor, encodeResumeToken, parseResumeToken } from "../core/cursor.ts";
-import { assert } from "../core/assert.ts";
 import { contentHashFieldBytes, varintSize } from "../core/entry-wire.ts";
 import { LedgerError, quote } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { ContextState } from "./context-state.ts";
+import { commonAfterForks } from "./fork-records.ts";
+import { historyReplaced } from "./history-replaced.ts";
 import type { ContextTable } from "./context-table.ts";
 import type { KnownDamage } from "./damage-list.ts";
 import { entryDamaged, entryMissing } from "./data-loss.ts";
@@ -60,14 +61,16 @@ export class Reader {
       const state = await this.#contexts.load(input.contextId);
       state.pins += 1;
       try {
-        const through = state.head?.latest ?? 0;
-        const after =
-          input.resumeToken.length === 0
-            ? Number(input.afterSequence < BigInt(through) ? input.afterSequence : through)
-            : await this.resolve(state, parseResumeToken(input.resumeToken, "resume_token"));
-        const { entries, more } = await this.#collect(state, input, after, through);
-        const resumeToken = await this.#tokenAfter(state, entries, after);
-        return { entries, latestSequence: through, more, resumeToken };
+        return await uncut(state, async () => {
+          const through = state.head?.latest ?? 0;
+          const after =
+            input.resumeToken.length === 0
+              ? Number(input.afterSequence < BigInt(through) ? input.afterSequence : through)
+              : await this.resolve(state, parseResumeToken(input.resumeToken, "resume_token"));
+          const { entries, more } = await this.#collect(state, input, after, through);
+          const resumeToken = await this.#tokenAfter(state, entries, after);
+          return { entries, latestSequence: through, more, resumeToken };
+        });
       } finally {
         state.pins -= 1;
       }
@@ -79,18 +82,22 @@ export class Reader {
   /**
    * Reads one page of the context's log as it is now, also while a load replaces the log. It ends before an entry that is
    * damaged or missing; throws DATA_LOSS if it would begin with one. With a key too: nobody knows the key of a damaged entry.
+   * Throws ABORTED HISTORY_REPLACED if part of the range was taken out of the context.
    */
   async page(state: ContextState, range: Omit<ReadRange, "log">): Promise<StoredEntry[]> {
     if (!this.#damage.isLoaded) await this.#damage.load();
     for (;;) {
       const log = state.head?.log;
+      const { cuts } = state;
+      // Whoever asks for more than there is began before something was taken out.
+      if (range.through > (state.head?.latest ?? 0)) throw historyReplaced(state.head?.latest ?? 0);
       if (log === undefined) return [];
       const damaged = this.#damage.first(log, range.after, range.through);
       if (damaged === range.after + 1) throw entryDamaged(damaged);
       const through = damaged === undefined ? range.through : damaged - 1;
       const entries = await this.#store.read({ log, ...range, through });
       // The rows of a replaced log are deleted only after the head has moved.
-      if (state.head?.log !== log) continue;
+      if (state.head?.log !== log || state.cuts !== cuts) continue;
       const page =
         range.key === undefined ? consecutive(entries, { ...range, through }) : wellFormed(entries);
       if (page.length === 0 && damaged !== undefined) throw entryDamaged(damaged);
@@ -104,31 +111,36 @@ export class Reader {
   }
 
   /**
-   * Returns the sequence of a cursor that the context's history contains. Throws OUT_OF_RANGE if it
-   * is above the head, ABORTED if another entry stands there.
+   * Returns the sequence of a cursor that the context's history contains. Throws ABORTED HISTORY_REPLACED if its entry lost
+   * its place, naming the last sequence that is known to be common; OUT_OF_RANGE if it is above the head.
    */
-  async resolve(state: ContextState, cursor: Cursor): Promise<number> {
+  resolve(state: ContextState, cursor: Cursor): Promise<number> {
+    return uncut(state, () => this.#resolve(state, cursor));
+  }
+
+  async #resolve(state: ContextState, cursor: Cursor): Promise<number> {
     const latest = state.head?.latest ?? 0;
-    if (cursor.sequence === "latest") return latest;
-    if (cursor.sequence > latest) throw aboveHead(cursor, latest);
-    if (
-      cursor.sequence > 0 &&
-      cursor.hashPrefix !== undefined &&
-      !(await this.#holds(state, cursor.sequence, cursor.hashPrefix))
-    ) {
-      throw new LedgerError(
-        "ABORTED",
-        `the entry at sequence ${cursor.sequence} is not the one of the cursor`,
-        {
-          reason: "HISTORY_REPLACED",
-          field: "resume_token",
-          value: cursor.sequence,
-          sequence: 0,
-          remedy: "read the context from sequence 0",
-        },
-      );
+    const { sequence, hashPrefix } = cursor;
+    if (sequence === "latest") return latest;
+    if (sequence > latest) {
+      const common = await this.#commonWith(state, sequence, hashPrefix);
+      throw common === undefined ? aboveHead(cursor, latest) : historyReplaced(common, sequence);
     }
-    return cursor.sequence;
+    if (sequence > 0 && hashPrefix !== undefined && !(await this.#holds(state, sequence, hashPrefix)))
+      throw historyReplaced((await this.#commonWith(state, sequence, hashPrefix)) ?? 0, sequence);
+    return sequence;
+  }
+
+  /** Returns how many entries there still are of the history that a cursor is in; undefined if no fork is known to have it. */
+  async #commonWith(
+    { id, head }: ContextState,
+    sequence: number,
+    hashPrefix: Uint8Array | undefined,
+  ): Promise<number | undefined> {
+    if (hashPrefix === undefined) return undefined;
+    const forks = await this.#store.forks(id, limits.forksPerContextMax);
+    const common = commonAfterForks(forks, { sequence, hashPrefix });
+    return common === undefined ? undefined : Math.min(common, head?.latest ?? 0);
   }
 
   /** Throws DATA_LOSS if the entry is damaged and what is left of it does not tell. */
@@ -146,7 +158,9 @@ export class Reader {
   async #hashAt(state: ContextState, sequence: number): Promise<Uint8Array> {
     for (;;) {
       const log = state.head?.log;
-      assert(log !== undefined, "a context with entries keeps having them");
+      const { cuts } = state;
+      if (log === undefined || sequence > (state.head?.latest ?? 0))
+        throw historyReplaced(state.head?.latest ?? 0);
       let entry: StoredEntry | undefined;
       try {
         [entry] = await this.#store.read({
@@ -159,7 +173,7 @@ export class Reader {
       } catch (cause) {
         throw this.#isDamaged(state, sequence) ? entryDamaged(sequence, { cause }) : cause;
       }
-      if (state.head?.log !== log) continue;
+      if (state.head?.log !== log || state.cuts !== cuts) continue;
       if (entry === undefined) throw entryMissing(sequence);
       if (!isWellFormed(entry)) throw entryDamaged(sequence);
       return entry.contentHash;
@@ -222,6 +236,19 @@ export class Reader {
     const last = entries.at(-1);
     if (last !== undefined) return encodeResumeToken(last.sequence, last.contentHash);
     return this.tokenAt(state, start);
+  }
+}
+
+/** Runs `work`, once more for each time that entries were taken out of the context meanwhile. */
+async function uncut<T>(state: ContextState, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const { cuts } = state;
+    try {
+      const result = await work();
+      if (state.cuts === cuts) return result;
+    } catch (error) {
+      if (state.cuts === cuts) throw error;
+    }
   }
 }
 

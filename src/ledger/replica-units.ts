@@ -79,7 +79,7 @@ export class ReplicaUnit implements Unit {
   readonly #onDisk: () => void;
   readonly #settled: Settled;
 
-  /** `onDisk` is called before the answer. */
+  /** `onDisk` is called before anybody else learns of it. */
   constructor(state: ContextState, extras: CommitExtras, onDisk: () => void, settled: Settled) {
     this.state = state;
     this.#extras = extras;
@@ -101,8 +101,11 @@ export class ReplicaUnit implements Unit {
     return this.#extras;
   }
 
-  committed(): void {
+  written(): void {
     this.#onDisk();
+  }
+
+  committed(): void {
     this.#settled.resolve();
   }
 
@@ -115,9 +118,7 @@ export class ReplicaUnit implements Unit {
 export function truncatedHead(
   from: Head,
   after: number,
-  last: Pick<Head, "lamport" | "appendedAtNs">,
+  sums: Pick<Head, "lamport" | "appendedAtNs" | "bytes">,
 ): Head | undefined {
-  return after === 0
-    ? undefined
-    : { ...from, latest: after, lamport: last.lamport, appendedAtNs: last.appendedAtNs };
+  return after === 0 ? undefined : { ...from, ...sums, latest: after };
 }

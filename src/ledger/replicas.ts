@@ -7,19 +7,24 @@ import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
 import type { Frontier } from "../core/merkle/frontier.ts";
 import type { NodeRun } from "../core/merkle/range-diff.ts";
+import type { CommitExtras } from "./commit-extras.ts";
 import type { Committer } from "./committer.ts";
 import type { ContextState } from "./context-state.ts";
 import type { ContextTable } from "./context-table.ts";
 import type { DamageList } from "./damage-list.ts";
 import { commitExtras } from "./extras-unit.ts";
+import { newForks } from "./fork-records.ts";
+import type { Generations } from "./generations.ts";
 import type { Archive, Clock, ForkRecord, Head, NewRow, Replica, Store, StoredEntry } from "./ports.ts";
 import { PublishUnit } from "./publish-unit.ts";
 import { headMoved } from "./queue-refusal.ts";
 import { ExtendUnit, ReplicaUnit, truncatedHead } from "./replica-units.ts";
-import { SharedContext, type SharedContextObserver } from "./shared-context.ts";
+import { Repairs } from "./repairs.ts";
+import { SharedContext, type SharedContextObserver, type SharedContextViewer } from "./shared-context.ts";
 import { Staging, type StagedEntry } from "./staging.ts";
 import { fromStoreError } from "./store-failure.ts";
 import type { Trees } from "./trees.ts";
+import type { Verification } from "./verification.ts";
 import { judgeRows } from "./verification-rows.ts";
 
 /** An entry as another node sent it. */
@@ -41,7 +46,14 @@ export interface ReplicasParts {
   readonly hasher: Hasher;
   readonly trees: () => Trees;
   readonly damage: DamageList;
-  readonly visible: (state: ContextState, rows: readonly StoredEntry[]) => void;
+  readonly verification: Pick<Verification, "steps">;
+  readonly generations: () => Generations;
+  readonly viewer: SharedContextViewer & {
+    /** This node has no copy of the context any more. */
+    readonly dropped: (state: ContextState) => void;
+  };
+  /** What is stored of a context is not what a running verification has begun with. */
+  readonly changed: (contextId: string) => void;
 }
 
 /**
@@ -49,11 +61,14 @@ export interface ReplicasParts {
  * decision to its caller, who never changes one context in two ways at the same time. Methods throw LedgerError.
  */
 export class Replicas {
+  /** Mends what is damaged. */
+  readonly repairs: Repairs;
   readonly #parts: ReplicasParts;
   #observer: ReplicasObserver = { stored: () => {}, replacing: () => {} };
 
   constructor(parts: ReplicasParts) {
     this.#parts = parts;
+    this.repairs = new Repairs({ ...parts, write: (state, extras) => this.#amend(state, extras) });
   }
 
   /** Learns what is stored of shared contexts from now on. */
@@ -82,7 +97,7 @@ export class Replicas {
       state,
       replica,
       observer: { stored: (changed, rows) => this.#observer.stored(changed, rows) },
-      visible: this.#parts.visible,
+      viewer: this.#parts.viewer,
     });
     return state.shared;
   }
@@ -126,8 +141,8 @@ export class Replicas {
   }
 
   /**
-   * Takes the entries after `after` out of the context, into its archive, and writes `replica` and `fork` with that. Nothing
-   * of the context may be queued.
+   * Takes the entries after `after` out of the context, into its archive, and writes `replica` and `fork` with that; begins a
+   * new generation of its checkpoints if some of them were signed. Nothing of the context may be queued.
    */
   async truncate(
     state: ContextState,
@@ -136,49 +151,68 @@ export class Replicas {
   ): Promise<void> {
     const from = state.local;
     assert(from !== undefined && after < from.latest, "there is something to take out");
-    const last = after === 0 ? undefined : await this.#entry(state, after);
-    const to =
-      last === undefined ? undefined : truncatedHead(from, after, await this.#clockAt(state, last, from));
-    const { store, clock, damage } = this.#parts;
-    const truncation = {
-      ...{ contextId: state.id, from, to, archive: store.newLog() },
-      ...{ accepted: replica.accepted, archivedAtNs: clock.nowNs() },
-    };
-    this.#replacing(state, replica);
-    const extras = {
-      truncations: [truncation],
-      replicas: [replica],
-      forks: fork === undefined ? [] : [fork],
-    };
-    await this.#unit(state, extras, () => {
-      state.local = to;
-      state.planned = to;
-      this.#parts.trees().forget(from.log);
-      const shared = this.share(state, replica);
-      shared.replica = replica;
-      shared.cut(after);
-    });
+    const { store, clock, damage, generations, changed, trees } = this.#parts;
+    const shared = this.share(state, replica);
+    // A read in between would find entries missing.
+    const wasSeen = shared.hide(after);
+    changed(state.id);
+    try {
+      const last = after === 0 ? undefined : await this.#entry(state, after);
+      const to =
+        last === undefined ? undefined : truncatedHead(from, after, await this.#sumsAt(state, last, from));
+      const truncation = {
+        ...{ contextId: state.id, from, to, archive: store.newLog() },
+        ...{ accepted: replica.accepted, archivedAtNs: clock.nowNs() },
+      };
+      this.#replacing(state, replica);
+      const forks = fork === undefined ? [] : [fork];
+      await generations().rewound(state, { after, wasSeen }, (signed) =>
+        this.#unit(state, { truncations: [truncation], replicas: [replica], forks, signed }, () => {
+          state.local = to;
+          state.planned = to;
+          trees().forget(from.log);
+          changed(state.id);
+          shared.replica = replica;
+          shared.cut(after);
+        }),
+      );
+    } catch (error) {
+      this.#parts.committer.doubt(state);
+      throw fromStoreError(error);
+    } finally {
+      trees().forget(from.log);
+    }
     await damage.forget(from.log);
   }
 
   /**
-   * Deletes this node's copy of a context; archives stay, and so does `replica`, if there is one: what this node has promised,
-   * and who keeps the context now. Nothing of the context may be queued.
+   * Deletes this node's copy of a context; archives and forks stay. Should this node keep it again, its checkpoints are of a
+   * new generation then. Nothing of the context may be queued.
    */
-  async drop(state: ContextState, replica: Replica | undefined): Promise<void> {
+  async drop(state: ContextState): Promise<void> {
     const from = state.local;
-    this.#replacing(state, replica);
-    const replicas = replica === undefined ? [] : [replica];
-    await this.#unit(state, { drops: [{ contextId: state.id, from }], replicas }, () => {
-      state.local = undefined;
-      state.planned = undefined;
-      state.head = undefined;
-      state.tree = undefined;
-      state.shared = undefined;
-      if (replica !== undefined) this.share(state, replica);
-    });
+    // What was promised outlives the entries: others may still ask this node to promise them something.
+    const { shared } = state;
+    assert(shared !== undefined, "only copies that others have too are given up");
+    const promises: Replica = { ...shared.replica, committed: 0, leaving: true, digestItem: undefined };
+    const { generations, viewer, changed, trees } = this.#parts;
+    this.#replacing(state, undefined);
+    const drop = { contextId: state.id, from };
+    await generations().dropped(state, (signed) =>
+      this.#unit(state, { drops: [drop], replicas: [promises], signed }, () => {
+        state.local = undefined;
+        state.planned = undefined;
+        state.head = undefined;
+        state.tree = undefined;
+        shared.replica = promises;
+        shared.stored(undefined);
+        state.cuts += 1;
+        changed(state.id);
+        viewer.dropped(state);
+      }),
+    );
     if (from === undefined) return;
-    this.#parts.trees().forget(from.log);
+    trees().forget(from.log);
     void this.#discard(from.log);
   }
 
@@ -242,14 +276,34 @@ export class Replicas {
     return await this.#asked(() => this.#parts.store.forks(contextId, limit));
   }
 
-  async recordForks(forks: readonly ForkRecord[]): Promise<void> {
-    await commitExtras(this.#parts.committer, { forks });
+  /**
+   * Keeps forks of one context that another node knows of. What is known already is not written again; returns if there was
+   * anything else.
+   */
+  async recordForks(contextId: string, forks: readonly ForkRecord[]): Promise<boolean> {
+    if (forks.length === 0) return false;
+    const known = await this.forks(contextId, limits.forksPerContextMax);
+    const news = newForks(known, forks);
+    if (news.length > 0) await commitExtras(this.#parts.committer, { forks: news });
+    return news.length > 0;
   }
 
   /** Deletes archives of which everything is in the history again. */
   async settleArchives(archives: readonly Archive[]): Promise<void> {
     await commitExtras(this.#parts.committer, { settled: archives.map(({ log }) => log) });
     for (const { log } of archives) void this.#discard(log);
+  }
+
+  /** Writes what mends a context; what anti-entropy has of it is worked out anew. */
+  async #amend(state: ContextState, extras: Pick<CommitExtras, "repairs" | "subtrees">): Promise<void> {
+    const { shared } = state;
+    const replica = shared && { ...shared.replica, digestItem: undefined };
+    if (replica !== undefined) this.#replacing(state, replica);
+    await this.#unit(state, { ...extras, replicas: replica === undefined ? [] : [replica] }, () => {
+      if (shared !== undefined && replica !== undefined) shared.replica = replica;
+      this.#parts.trees().forget(state.local?.log ?? 0);
+      state.tree = undefined;
+    });
   }
 
   /** What is written with a digest of its own is no news. */
@@ -311,14 +365,28 @@ export class Replicas {
     return entry;
   }
 
-  /** The clocks of a shorter history: the Lamport clock may only be kept, since nobody remembers what it was there. */
-  async #clockAt(
+  /**
+   * What the head of a shorter history says: the Lamport clock may only be kept, since nobody remembers what it was there.
+   * Reads what is taken out.
+   */
+  async #sumsAt(
     state: ContextState,
     last: StoredEntry,
     from: Head,
-  ): Promise<Pick<Head, "lamport" | "appendedAtNs">> {
-    const [verdict] = judgeRows(state.id, [last], this.#parts.hasher);
-    return { lamport: from.lamport, appendedAtNs: verdict?.content?.appendedAtNs ?? from.appendedAtNs };
+  ): Promise<Pick<Head, "lamport" | "appendedAtNs" | "bytes">> {
+    const { hasher, clock } = this.#parts;
+    const [verdict] = judgeRows(state.id, [last], hasher);
+    let { bytes } = from;
+    for (let at = last.sequence; at < from.latest; await clock.yield()) {
+      const range = { after: at, through: from.latest, bytesMax: limits.replicaPageBytes };
+      const page = await this.rows(state, range);
+      const end = page.at(-1);
+      if (end === undefined) break;
+      for (const { content } of judgeRows(state.id, page, hasher)) bytes -= content?.bytes ?? 0;
+      at = end.sequence;
+    }
+    const appendedAtNs = verdict?.content?.appendedAtNs ?? from.appendedAtNs;
+    return { lamport: from.lamport, appendedAtNs, bytes };
   }
 
   async #read(

@@ -18,6 +18,14 @@ export interface SharedContextObserver {
   stored(state: ContextState, rows: readonly StoredEntry[] | undefined): void;
 }
 
+/** Learns what can be seen of a context that several nodes keep. Must not throw. */
+export interface SharedContextViewer {
+  /** More can be seen: the new entries, or none if they are not at hand. */
+  visible(state: ContextState, rows: readonly StoredEntry[]): void;
+  /** Entries after `after` that could be seen are gone. */
+  cut(state: ContextState, after: number): void;
+}
+
 interface Held {
   readonly unit: Unit;
   readonly through: number;
@@ -38,24 +46,25 @@ export class SharedContext {
   counts: CopyCounts | undefined;
   readonly #state: ContextState;
   readonly #observer: SharedContextObserver;
-  readonly #visible: (state: ContextState, rows: readonly StoredEntry[]) => void;
+  readonly #viewer: SharedContextViewer;
   readonly #held: Held[] = [];
   /** Entries that follow `state.head`, without gaps, if they are all known. */
   #fresh: StoredEntry[] | undefined = [];
   #freshBytes = 0;
   #settling: (() => void)[] = [];
+  /** What could be seen before entries were hidden that are about to be taken out. */
+  #hidden: number | undefined;
 
-  /** `visible` is told when entries can be seen: the new ones, or none if they are not at hand. */
   constructor(parts: {
     state: ContextState;
     replica: Replica;
     observer: SharedContextObserver;
-    visible: (state: ContextState, rows: readonly StoredEntry[]) => void;
+    viewer: SharedContextViewer;
   }) {
     this.#state = parts.state;
     this.replica = parts.replica;
     this.#observer = parts.observer;
-    this.#visible = parts.visible;
+    this.#viewer = parts.viewer;
     const { local } = parts.state;
     parts.state.head = visibleHead(local, parts.replica.committed);
     if (parts.state.head?.latest !== local?.latest) this.#fresh = undefined;
@@ -76,8 +85,10 @@ export class SharedContext {
     if (rows === undefined) this.#fresh = undefined;
     else this.#keep(rows);
     const { local, head } = this.#state;
-    // Another log with the same entries and more, or a log that was cut: what can be seen is in it too.
-    if (head !== undefined && local !== undefined && head.log !== local.log)
+    const latest = local?.latest ?? 0;
+    if (latest < (this.#hidden ?? head?.latest ?? 0)) this.#lost(latest);
+    // Another log with the same entries and more: what can be seen is in it too.
+    else if (head !== undefined && local !== undefined && head.log !== local.log)
       this.#state.head = visibleHead(local, head.latest);
     this.#observer.stored(this.#state, rows);
   }
@@ -100,19 +111,47 @@ export class SharedContext {
     return this.#held.length > 0;
   }
 
-  /** The entries after `after` are gone from here. They were never seen, unless a fork took them. */
+  /**
+   * Entries after `after` are about to be taken out: until that is done or has failed, nobody sees them any more. Returns if
+   * anybody could.
+   */
+  hide(after: number): boolean {
+    const { head, local } = this.#state;
+    if (head === undefined || head.latest <= after) return false;
+    this.#hidden ??= head.latest;
+    this.#state.cuts += 1;
+    this.#state.tree = undefined;
+    this.#state.head = visibleHead(local, after);
+    this.#viewer.visible(this.#state, []);
+    return true;
+  }
+
+  /** What is on the disk is known: entries that were hidden and not taken out are seen again. */
+  known(): void {
+    const hidden = this.#hidden;
+    if (hidden === undefined) return;
+    this.#hidden = undefined;
+    this.#state.head = visibleHead(this.#state.local, hidden);
+    this.#viewer.visible(this.#state, []);
+  }
+
+  /** The entries after `after` are gone from the disk. They were never seen, unless a fork took them. */
   cut(after: number): void {
     this.#fresh = undefined;
     this.#freshBytes = 0;
     const { head, local } = this.#state;
-    if (head === undefined) return;
+    const seen = this.#hidden ?? head?.latest ?? 0;
+    this.#hidden = undefined;
+    this.#state.head = visibleHead(local, Math.min(seen, after));
+    if (seen <= after) return;
+    this.#state.cuts += 1;
     this.#state.tree = undefined;
-    this.#state.head = visibleHead(local, Math.min(head.latest, after));
-    if (head.latest > after) this.#visible(this.#state, []);
+    this.#viewer.cut(this.#state, after);
   }
 
   /** Lets everything up to `through` be seen, as far as this node has it, and answers who waits for it. */
   commit(through: number): void {
+    if (this.#hidden !== undefined) return;
     const before = this.#state.head?.latest ?? 0;
     const to = Math.min(through, this.#state.local?.latest ?? 0);
     if (to <= before) return;
@@ -120,7 +159,7 @@ export class SharedContext {
     this.#state.head = visibleHead(this.#state.local, to);
     if (rows.length > 0) this.#state.tree?.advanced(rows);
     else this.#state.tree = undefined;
-    this.#visible(this.#state, rows);
+    this.#viewer.visible(this.#state, rows);
     const ready = this.#held.filter((held) => held.through <= to);
     if (ready.length === 0) return;
     this.#held.splice(0, this.#held.length, ...this.#held.filter((held) => held.through > to));
@@ -149,6 +188,13 @@ export class SharedContext {
     const waiting = this.#settling;
     this.#settling = [];
     for (const resolve of waiting) resolve();
+  }
+
+  /** There turned out to be less on the disk than could be seen. */
+  #lost(latest: number): void {
+    if (this.replica.committed > latest)
+      this.replica = { ...this.replica, committed: latest, digestItem: undefined };
+    this.cut(latest);
   }
 
   #keep(rows: readonly StoredEntry[]): void {

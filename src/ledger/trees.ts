@@ -45,6 +45,8 @@ export class Trees {
   readonly #parts: TreesParts;
   /** What a tile has never changes: only more is added. The least recently used is first. */
   readonly #tiles = new Map<string, TileNodes>();
+  /** How often rows of any log have changed: what was read before is not remembered after. */
+  #changes = 0;
 
   constructor(parts: TreesParts) {
     this.#parts = parts;
@@ -103,6 +105,7 @@ export class Trees {
 
   /** Forgets the tiles of a log whose rows have changed. */
   forget(log: number): void {
+    this.#changes += 1;
     for (const key of this.#tiles.keys()) if (key.startsWith(`${log}/`)) this.#tiles.delete(key);
   }
 
@@ -144,8 +147,9 @@ export class Trees {
       this.#tiles.set(key, known);
       return known;
     }
+    const changes = this.#changes;
     const tile = await this.#read({ log, size }, level, index, width);
-    this.#remember(key, tile);
+    if (changes === this.#changes) this.#remember(key, tile);
     return tile;
   }
 
@@ -173,6 +177,7 @@ export class Trees {
     const elements = new Uint8Array(hashBytes * width);
     elements.set(stored);
     const found: NewSubtree[] = [];
+    const changes = this.#changes;
     for (let i = stored.length / hashBytes; i < width; i += 1) {
       // Not remembered: there may be many, and nobody has asked for what is in them.
       const { above } = await this.#read(tree, level - 1, first + i, subtreeWidth);
@@ -181,7 +186,7 @@ export class Trees {
       elements.set(root, hashBytes * i);
       found.push({ log: tree.log, level, index: first + i, root });
     }
-    this.#parts.found(found);
+    if (changes === this.#changes) this.#parts.found(found);
     return elements;
   }
 

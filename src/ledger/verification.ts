@@ -40,14 +40,20 @@ const unreadableMax = 256;
 
 export class Verification {
   readonly #parts: VerificationParts;
+  readonly #running = new Set<Interruption>();
 
   constructor(parts: VerificationParts) {
     this.#parts = parts;
   }
 
+  /** Entries were taken out of a context: what is found of it may be half of one history and half of another. */
+  interrupt(contextId: string): void {
+    for (const run of this.#running) if (run.contextId === contextId) run.isCut = true;
+  }
+
   /**
    * Verifies one log as it is now; entries appended meanwhile are not in it. Marks entries that are damaged, and takes
-   * the marks off others. Begins anew if a load replaces the log; ends without a result when `signal` fires. Throws
+   * the marks off others. Begins anew if a load replaces the log, or another history stands; ends without a result when `signal` fires. Throws
    * LedgerError.
    */
   async *verify(contextId: string, signal: AbortSignal | undefined): AsyncGenerator<VerifyStep, void> {
@@ -64,25 +70,49 @@ export class Verification {
     await damage.load();
     let isOver = false;
     while (!isOver) {
-      // Signed before, so that it cannot be ahead of the head.
-      const signed = await store.signedHead(contextId);
-      const run = new LogVerification(this.#parts, contextId, await this.#headOf(contextId), signed);
-      isOver = yield* run.steps(signal, async () => (await this.#headOf(contextId))?.log);
+      const interruption = { contextId, isCut: false };
+      this.#running.add(interruption);
+      try {
+        // Signed before, so that it cannot be ahead of the head.
+        const signed = await store.signedHead(contextId);
+        const heads = await this.#headsOf(contextId);
+        const run = new LogVerification(this.#parts, contextId, heads, signed);
+        const isCurrent = async (): Promise<boolean> =>
+          (await this.#headsOf(contextId)).head?.log === heads.head?.log && !interruption.isCut;
+        isOver = yield* run.steps(signal, isCurrent);
+      } finally {
+        this.#running.delete(interruption);
+      }
     }
   }
 
   /** Does not put the context in memory: a walk over all contexts would drive out those in use. */
-  async #headOf(contextId: string): Promise<Head | undefined> {
+  async #headsOf(contextId: string): Promise<Heads> {
     const state = this.#parts.contexts.peek(contextId);
-    return state === undefined ? this.#parts.store.head(contextId) : state.head;
+    if (state !== undefined) return { head: state.head, local: state.local };
+    const local = await this.#parts.store.head(contextId);
+    return { head: local, local };
   }
+}
+
+/** How far entries may be seen, and how far there are any. */
+interface Heads {
+  readonly head: Head | undefined;
+  readonly local: Head | undefined;
+}
+
+/** Tells a running verification that the entries are not those any more that it began with. */
+interface Interruption {
+  readonly contextId: string;
+  isCut: boolean;
 }
 
 /** The verification of one log, up to the head it has at the beginning. */
 class LogVerification {
-  readonly #parts: VerificationParts;
   readonly #contextId: string;
+  readonly #parts: VerificationParts;
   readonly #head: Head | undefined;
+  readonly #local: Head | undefined;
   readonly #signed: SignedHead | undefined;
   /** Of the stored hashes, as the stored nodes and the signed root are. */
   readonly #tree: VerificationTree;
@@ -98,20 +128,21 @@ class LogVerification {
   constructor(
     parts: VerificationParts,
     contextId: string,
-    head: Head | undefined,
+    { head, local }: Heads,
     signed: SignedHead | undefined,
   ) {
     this.#parts = parts;
     this.#contextId = contextId;
     this.#head = head;
+    this.#local = local;
     this.#signed = signed;
     this.#tree = new VerificationTree(parts.hasher);
   }
 
-  /** Returns false if the log has been replaced. `currentLog` tells which one the context has now. */
+  /** Returns false if that is no more what the context has, as `isCurrent` tells. */
   async *steps(
     signal: AbortSignal | undefined,
-    currentLog: () => Promise<number | undefined>,
+    isCurrent: () => Promise<boolean>,
   ): AsyncGenerator<MeasuredStep, boolean> {
     const { store, clock, hasher, damage } = this.#parts;
     const { log, latest } = this.#head ?? { log: 0, latest: 0 };
@@ -122,7 +153,7 @@ class LogVerification {
       const rowVerdicts = judgePage(this.#contextId, page, after, hasher);
       const keys = await checkKeys(store, log, rowVerdicts);
       // The rows of a replaced log are deleted only after the head has moved.
-      if ((await currentLog()) !== log) return false;
+      if (!(await isCurrent())) return false;
       const verdicts = rowVerdicts.map((verdict) => ({
         ...verdict,
         problem: verdict.problem ?? keys.misplaced.get(verdict.sequence),
@@ -135,14 +166,18 @@ class LogVerification {
       for (const each of damaged) yield this.#found(each.sequence, each.detail);
       if (keys.unreadable !== undefined) yield this.#found(0, keys.unreadable);
       this.#countUnreadable(verdicts, page.unreadable);
-      yield* this.#checkTree(this.#grow(verdicts), log);
+      const treeProblems = await this.#treeProblems(this.#grow(verdicts), log);
+      if (treeProblems.length > 0 && !(await isCurrent())) return false;
+      for (const detail of treeProblems) yield this.#found(0, detail);
       const pageBytes = page.rows.reduce((sum, { wire }) => sum + (wire?.length ?? 0), 0);
       const pageEntries = page.through - after;
       after = page.through;
       yield { kind: "progress", verified: after, total: latest, pageEntries, pageBytes };
       await clock.yield();
     }
-    yield* this.#checkHead();
+    const headProblems = this.#headProblems();
+    if (headProblems.length > 0 && !(await isCurrent())) return false;
+    for (const detail of headProblems) yield this.#found(0, detail);
     damage.troubled(this.#contextId, this.#trouble);
     const root = (this.#actual ?? this.#tree).root();
     yield { kind: "result", head: { size: latest, root }, damaged: this.#damaged };
@@ -186,30 +221,36 @@ class LogVerification {
   }
 
   /** Compares with what is stored of the tree; what is not stored is computed by those who need it. */
-  async *#checkTree(
+  async #treeProblems(
     { subtrees, rootProblem }: { subtrees: readonly FullSubtree[]; rootProblem: string | undefined },
     log: number,
-  ): AsyncGenerator<MeasuredStep> {
+  ): Promise<string[]> {
+    const problems: string[] = [];
     for (const { level, index, root } of subtrees) {
       const name = `the tree's node ${index} on level ${level}`;
       try {
         const stored = await this.#parts.store.subtreeRoots(log, level, index, 1);
         if (stored.length > 0 && !sameBytes(stored, root))
-          yield this.#found(0, `${name} is not that of its entries`);
+          problems.push(`${name} is not that of its entries`);
       } catch (error) {
         if (!isDamage(error)) throw error;
-        yield this.#found(0, `${name} cannot be read: ${error.message}`);
+        problems.push(`${name} cannot be read: ${error.message}`);
       }
     }
-    if (rootProblem !== undefined) yield this.#found(0, rootProblem);
+    if (rootProblem !== undefined) problems.push(rootProblem);
+    return problems;
   }
 
-  *#checkHead(): Generator<MeasuredStep> {
-    const latest = this.#head?.latest ?? 0;
-    if (this.#signed !== undefined && this.#signed.size > latest)
-      yield this.#found(0, `size ${this.#signed.size} was signed, and there are ${latest} entries`);
-    if (this.#head === undefined || this.#lastDamaged > 0 || this.#contextId === nodeLogId) return;
+  #headProblems(): string[] {
+    const problems: string[] = [];
+    const { size } = this.#signed ?? { size: 0 };
+    // After a restart it may not be known yet that what was signed is committed.
+    const latest = Math.max(this.#head?.latest ?? 0, this.#local?.latest ?? 0);
+    if (size > latest) problems.push(`size ${size} was signed, and there are ${latest} entries`);
+    if (this.#head === undefined || this.#lastDamaged > 0 || this.#contextId === nodeLogId) return problems;
+    // What the head says is of all entries, seen or not.
+    if (this.#head.latest < latest) return problems;
     const problem = this.#sums.problemOf(this.#head);
-    if (problem !== undefined) yield this.#found(0, problem);
+    return problem === undefined ? problems : [...problems, problem];
   }
 }

@@ -1,6 +1,6 @@
 import type { ContextTable } from "./context-table.ts";
 import type { ContextInfo, ContextPage } from "./ledger-api.ts";
-import type { Head, ListRange, Store } from "./ports.ts";
+import type { Head, ListRange, Replica, Store } from "./ports.ts";
 import { visibleHead } from "./shared-context.ts";
 
 /**
@@ -18,21 +18,31 @@ export async function visiblePage(
     const more = stored.length > limit;
     const page = stored.slice(0, limit);
     if (!isShared) return { contexts: page, more };
-    const seen = await Promise.all(page.map((context) => visible(parts, context)));
-    const contexts = seen.filter((context) => context !== undefined);
+    const contexts: ContextInfo[] = [];
+    for (const { contextId, head: local } of page) {
+      const head = await visibleHeadOf(parts, contextId, local);
+      if (head !== undefined) contexts.push({ contextId, head });
+    }
     if (contexts.length > 0 || !more) return { contexts, more };
     after = page.at(-1)?.contextId ?? after;
   }
 }
 
-/** Returns what may be seen of a context; undefined if that is nothing. */
-async function visible(
-  { store, contexts }: { readonly store: Store; readonly contexts: ContextTable },
-  { contextId, head }: { readonly contextId: string; readonly head: Head },
-): Promise<ContextInfo | undefined> {
-  const state = contexts.peek(contextId);
-  if (state !== undefined && state.shared === undefined) return { contextId, head };
-  const committed = state?.head?.latest ?? (await store.replica(contextId))?.committed ?? head.latest;
-  const seen = visibleHead(head, committed);
-  return seen === undefined ? undefined : { contextId, head: seen };
+/**
+ * Returns what may be seen of a context whose head on the disk is `local`; undefined if that is nothing. Does not put the
+ * context in memory.
+ */
+export async function visibleHeadOf(
+  parts: {
+    readonly store: { replica(contextId: string): Promise<Replica | undefined> };
+    readonly contexts: Pick<ContextTable, "peek">;
+  },
+  contextId: string,
+  local: Head,
+): Promise<Head | undefined> {
+  const state = parts.contexts.peek(contextId);
+  if (state !== undefined)
+    return state.shared === undefined ? local : visibleHead(local, state.head?.latest ?? 0);
+  const replica = await parts.store.replica(contextId);
+  return replica === undefined ? local : visibleHead(local, replica.committed);
 }

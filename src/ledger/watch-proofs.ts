@@ -6,6 +6,11 @@ import { decodeStored } from "./decode-stored.ts";
 import type { Span } from "./tail.ts";
 import type { ProofItem, WatchSink } from "./watcher.ts";
 
+export interface ProvingSink extends WatchSink {
+  /** What comes next follows the tree with this frontier, which is the next item. */
+  rebase(frontier: Frontier): void;
+}
+
 /**
  * Returns the sink of a watch of all entries that gives `sink` those with `key` (empty means all), each with its
  * root, and the hashes of the others. The first item is `frontier`, that of the tree at the watch's cursor.
@@ -13,7 +18,7 @@ import type { ProofItem, WatchSink } from "./watcher.ts";
 export function withProofs(
   sink: WatchSink,
   options: { readonly key: string; readonly frontier: Frontier; readonly hasher: Hasher },
-): WatchSink {
+): ProvingSink {
   const { key, hasher } = options;
   let frontier = options.frontier;
   let skipped: Hash[] = [];
@@ -45,7 +50,15 @@ export function withProofs(
       tellFirst();
       sink.caughtUp(latestSequence);
     },
-    reset: (sequence) => sink.reset(sequence),
+    reset(sequence) {
+      sink.reset(sequence);
+      tellFirst();
+    },
+    rebase(edge) {
+      frontier = edge;
+      skipped = [];
+      first = [{ kind: "frontier", frontier }];
+    },
     ended: (error) => sink.ended(error),
   };
 

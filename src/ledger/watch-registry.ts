@@ -55,7 +55,13 @@ export class WatchRegistry {
    * Begins a watch after `cursor` and returns it asleep: the caller wakes it when its sink is ready.
    * Throws RESOURCE_EXHAUSTED if there are too many.
    */
-  subscribe(parts: { state: ContextState; cursor: number; options: WatchOptions; sink: WatchSink }): Watcher {
+  subscribe(parts: {
+    state: ContextState;
+    cursor: number;
+    options: WatchOptions;
+    sink: WatchSink;
+    rebase?: ((sequence: number) => Promise<void>) | undefined;
+  }): Watcher {
     if (this.#watchers >= limits.watchersMax) {
       throw new LedgerError("RESOURCE_EXHAUSTED", `the server has ${this.#watchers} watchers`, {
         reason: "TOO_MANY_WATCHERS",
@@ -74,6 +80,7 @@ export class WatchRegistry {
         clock: this.#clock,
         tail: group.tail,
         read: this.#read,
+        rebase: parts.rebase,
         forget: (gone) => this.#forget(group, gone),
       },
     });
@@ -96,6 +103,17 @@ export class WatchRegistry {
     this.#dropOldTails();
     this.#dirty.add(group);
     if (!this.#flushing) void this.#flush();
+  }
+
+  /** Entries after `after` that could be seen lost their place. */
+  truncated(state: ContextState, after: number): void {
+    for (const watcher of this.#groups.get(state)?.watchers ?? []) watcher.truncated(after);
+    this.advanced(state, []);
+  }
+
+  /** Ends every watch of one context with `error`. */
+  endOf(state: ContextState, error: LedgerError): void {
+    for (const watcher of [...(this.#groups.get(state)?.watchers ?? [])]) watcher.end(error);
   }
 
   /** Ends every watch with `error`. */

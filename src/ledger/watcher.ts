@@ -4,6 +4,7 @@ import { limits } from "../core/limits.ts";
 import type { Frontier } from "../core/merkle/frontier.ts";
 import type { ContextState } from "./context-state.ts";
 import type { Clock, ReadRange, StoredEntry } from "./ports.ts";
+import { historyReplaced } from "./history-replaced.ts";
 import { fromStoreError } from "./store-failure.ts";
 import type { Tail } from "./tail.ts";
 import { Span } from "./tail.ts";
@@ -40,6 +41,8 @@ export interface WatchOptions {
   readonly key: string;
   /** 0 means none. */
   readonly heartbeatMs: number;
+  /** True if the sink can tell its client of a reset; otherwise the watch ends where it would. */
+  readonly resets: boolean;
 }
 
 /** What a watcher needs of its surroundings. */
@@ -47,6 +50,8 @@ export interface WatcherWorld {
   readonly clock: Clock;
   readonly tail: Tail;
   read(state: ContextState, range: Omit<ReadRange, "log">): Promise<StoredEntry[]>;
+  /** Prepares the sink for entries that follow `sequence`, before it is told of a reset to there; if it needs that. */
+  readonly rebase?: ((sequence: number) => Promise<void>) | undefined;
   /** Called once when the watcher is over, for whatever reason. */
   forget(watcher: Watcher): void;
 }
@@ -64,6 +69,8 @@ export class Watcher {
   #cursor: number;
   /** The newest sequence when the watch began: reaching it is being caught up. */
   #caughtUpAt: number | undefined;
+  /** Where the client must go back to before it is sent anything else. */
+  #resetTo: number | undefined;
   #blocked = false;
   #reading = false;
   #over = false;
@@ -100,6 +107,10 @@ export class Watcher {
   /** Sends what the sink takes now. Cheap if there is nothing to send. */
   wake(): void {
     while (!this.#over && !this.#blocked && !this.#reading) {
+      if (this.#resetTo !== undefined) {
+        this.#reset(this.#resetTo);
+        continue;
+      }
       if (this.#caughtUpAt !== undefined && this.#cursor >= this.#caughtUpAt) {
         this.#caughtUpAt = undefined;
         this.#tell((sink) => sink.caughtUp(this.#cursor));
@@ -116,6 +127,17 @@ export class Watcher {
   resume(): void {
     this.#blocked = false;
     this.wake();
+  }
+
+  /**
+   * The entries after `after` lost their place. If the client has been sent any of them, it is told once, before anything
+   * else, however often that happens before it takes it; a page that is being read is not sent.
+   */
+  truncated(after: number): void {
+    if (this.#caughtUpAt !== undefined) this.#caughtUpAt = Math.min(this.#caughtUpAt, after);
+    if (this.#cursor <= after) return;
+    this.#cursor = after;
+    this.#resetTo = after;
   }
 
   /** The client has gone. Idempotent; the sink is not called any more. */
@@ -141,10 +163,14 @@ export class Watcher {
   async #catchUp(): Promise<void> {
     this.#reading = true;
     const { key } = this.#options;
+    const { cuts } = this.#state;
+    const cursor = this.#cursor;
+    // What was read may be of entries that lost their place, and is read again if it is not.
+    const isStale = (): boolean => this.#state.cuts !== cuts || this.#cursor !== cursor;
     try {
       const through = this.#latest;
       const entries = await this.#world.read(this.#state, {
-        after: this.#cursor,
+        after: cursor,
         through,
         key: key === "" ? undefined : key,
         entriesMax: limits.readPageEntries,
@@ -154,12 +180,43 @@ export class Watcher {
       await this.#world.clock.yield();
       this.#reading = false;
       const last = entries.at(-1);
+      if (isStale()) return this.wake();
       if (last === undefined) this.#cursor = through;
       else this.#deliver(new Span(entries), last.sequence);
       this.wake();
     } catch (error) {
       this.#reading = false;
-      this.end(fromStoreError(error));
+      if (isStale()) this.wake();
+      else this.end(fromStoreError(error));
+    }
+  }
+
+  #reset(sequence: number): void {
+    if (!this.#options.resets) return this.end(historyReplaced(sequence));
+    const { rebase } = this.#world;
+    if (rebase === undefined) {
+      this.#resetTo = undefined;
+      return this.#tell((sink) => sink.reset(sequence));
+    }
+    this.#reading = true;
+    void this.#rebase(rebase);
+  }
+
+  /** Never rejects. */
+  async #rebase(rebase: (sequence: number) => Promise<void>): Promise<void> {
+    for (;;) {
+      const { cuts } = this.#state;
+      const sequence = this.#resetTo ?? 0;
+      try {
+        await rebase(sequence);
+      } catch (error) {
+        if (this.#state.cuts === cuts) return this.end(fromStoreError(error));
+      }
+      if (this.#resetTo !== sequence || this.#state.cuts !== cuts) continue;
+      this.#resetTo = undefined;
+      this.#tell((sink) => sink.reset(sequence));
+      this.#reading = false;
+      return this.wake();
     }
   }
 

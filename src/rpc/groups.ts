@@ -42,6 +42,7 @@ export interface GroupServer {
   readonly rpcAddress: string | undefined;
   readonly httpAddress: string | undefined;
   readonly state: MemberState | undefined;
+  /** It keeps the group. */
   readonly isHome: boolean;
 }
 
@@ -59,7 +60,7 @@ export interface GroupView {
   }[];
 }
 
-/** Arguments are checked before. All reject with LedgerError. */
+/** Arguments are checked before. All reject with LedgerError; with UNAVAILABLE if the home of the group is not reached in time. */
 export interface Groups {
   /**
    * Makes somebody a member until its seat is left. Rejects with RESOURCE_EXHAUSTED GROUP_FULL or GROUPS_TOO_MANY. The oldest

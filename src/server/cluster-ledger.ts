@@ -159,6 +159,11 @@ export class ClusterLedger implements LedgerApi {
     return this.#watches.proxied;
   }
 
+  /** How many more clients of this node watch a context than watch this node's copy; may be below 0. */
+  watchersElsewhere(contextId: string): number {
+    return this.#watches.elsewhere(contextId);
+  }
+
   /** Ends every watch that reads from another node: clients are told and may resume from their cursors. */
   endWatches(error: LedgerError): void {
     this.#watches.end(error);

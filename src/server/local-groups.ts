@@ -1,7 +1,7 @@
-import { LedgerError } from "../core/errors.ts";
 import type { Clock } from "../ledger/ports.ts";
 import type { Cluster } from "../rpc/cluster.ts";
 import type { Groups, GroupJoin, GroupSeat, GroupSink, GroupView } from "../rpc/groups.ts";
+import { tooManySeats } from "../sync/group-errors.ts";
 import { type Delivery, type GroupMember, type GroupMessage, GroupTable } from "../sync/groups.ts";
 
 export interface LocalGroupsOptions {
@@ -67,15 +67,4 @@ export class LocalGroups implements Groups {
 function deliver(delivery: Delivery<GroupSink> | undefined): void {
   if (delivery === undefined) return;
   for (const sink of delivery.links) sink.event(delivery.event);
-}
-
-function tooManySeats(): LedgerError {
-  return new LedgerError(
-    "ABORTED",
-    "the member has joined again, and this was the oldest of too many streams",
-    {
-      reason: "GROUP_MEMBER_REPLACED",
-      remedy: "read one stream for each member",
-    },
-  );
 }

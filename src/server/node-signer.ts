@@ -2,7 +2,7 @@ import { assert } from "../core/assert.ts";
 import { hex } from "../core/hex.ts";
 import type { SingleHasher } from "../core/hasher.ts";
 import { emptyRoot } from "../core/merkle/tree-profile.ts";
-import { generation } from "../ledger/checkpoints.ts";
+import { firstGeneration } from "../ledger/checkpoints.ts";
 import type { CheckpointSigner } from "../ledger/integrity.ts";
 import { type Clock, nodeLogId, type Store } from "../ledger/ports.ts";
 import { createCheckpointSigner } from "../node/checkpoint-signer.ts";
@@ -42,7 +42,7 @@ export class NodeSigner implements CheckpointSigner {
     const keys = await openNodeKeys({ directory, mayCreate, clock });
     if (mayCreate) {
       // From now on a missing key is a loss and no first start. The empty log of logs is the beginning of any.
-      const empty = { contextId: nodeLogId, generation, size: 0, root: emptyRoot(hasher) };
+      const empty = { contextId: nodeLogId, generation: firstGeneration, size: 0, root: emptyRoot(hasher) };
       await store.commit({ rows: [], heads: [], signed: [empty] });
     }
     const nodeId = await store.nodeId();

@@ -140,7 +140,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const surface = {
     replication:
       node === undefined ? aloneReplication(ledger, cluster) : new ClusterReplication(node, ledger, cluster),
-    discovery: { groups: new LocalGroups({ cluster, clock, watchersOf }), clock, random: systemRandom },
+    discovery: {
+      groups: node?.groups ?? new LocalGroups({ cluster, clock, watchersOf }),
+      ...{ clock, random: systemRandom },
+    },
   };
   const served = { ledger: node?.ledger ?? ledger, cluster, metrics, readiness, shutdown };
   const listening = listenerParts({ config, log, ...served, ...surface });

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { LedgerError, quote } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { groupFull, noMember, tooManyGroups } from "./group-errors.ts";
 
 export interface GroupMember {
   /** Unique in its group. */
@@ -122,6 +122,21 @@ export class GroupTable<Link> {
     return { delivery: { links, event: { kind: "message", message } }, members: group?.members.size ?? 0 };
   }
 
+  has(contextId: string): boolean {
+    return this.#groups.has(contextId);
+  }
+
+  contextIds(): IterableIterator<string> {
+    return this.#groups.keys();
+  }
+
+  /** Forgets a group, and returns the links that were to hear of it. */
+  drop(contextId: string): readonly Link[] {
+    const links = [...(this.#groups.get(contextId)?.links.keys() ?? [])];
+    this.#groups.delete(contextId);
+    return links;
+  }
+
   /** Returns who is in a group, in the byte order of their ids. */
   members(contextId: string): readonly GroupMember[] {
     const present = [...(this.#groups.get(contextId)?.members.values() ?? [])];
@@ -129,7 +144,7 @@ export class GroupTable<Link> {
   }
 
   #newGroup(): Group<Link> {
-    if (this.#groups.size >= limits.groupsMax) throw tooManyGroups(this.#groups.size);
+    if (this.#groups.size >= limits.groupsMax) throw tooManyGroups();
     return { members: new Map(), links: new Map() };
   }
 }
@@ -160,39 +175,4 @@ function compareUtf8(a: string, b: string): number {
   while (at < a.length && at < b.length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
   // In a pair that differs in its second half alone, that half decides.
   return (a.codePointAt(at) ?? -1) - (b.codePointAt(at) ?? -1);
-}
-
-function groupFull(contextId: string): LedgerError {
-  const { groupMembersMax: limit } = limits;
-  return new LedgerError(
-    "RESOURCE_EXHAUSTED",
-    `the group of context ${quote(contextId)} has ${limit} members`,
-    {
-      reason: "GROUP_FULL",
-      value: limit,
-      limit,
-      remedy: "join when others have left",
-      retryAfterMs: 1000,
-    },
-  );
-}
-
-function tooManyGroups(groups: number): LedgerError {
-  return new LedgerError("RESOURCE_EXHAUSTED", `there are ${groups} groups`, {
-    reason: "GROUPS_TOO_MANY",
-    value: groups,
-    limit: limits.groupsMax,
-    remedy: "join when others are empty",
-    retryAfterMs: 1000,
-  });
-}
-
-function noMember(contextId: string, memberId: string): LedgerError {
-  const text = `the group of context ${quote(contextId)} has no member ${quote(memberId)}`;
-  return new LedgerError("NOT_FOUND", text, {
-    reason: "GROUP_MEMBER_NOT_FOUND",
-    field: "from_member_id",
-    value: memberId.slice(0, 64),
-    remedy: "join before, or leave from_member_id out",
-  });
 }

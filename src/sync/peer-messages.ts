@@ -6,6 +6,7 @@
  */
 
 import type { Epoch } from "../core/epoch.ts";
+import type { GroupEvent, GroupMember, GroupMessage } from "./groups.ts";
 
 /** Where the history of one context ends: how many entries, and the RFC 6962 root over them. */
 export interface Position {
@@ -118,6 +119,24 @@ export interface OfferRequest {
   readonly rows: readonly (PeerRow & { readonly sequence: number })[];
 }
 
+/** What a node knows of the forks of a context. */
+export interface ForkNews {
+  /** Of every record it has 8 bytes, packed, that change with whatever is in it. */
+  readonly known: Uint8Array;
+  /** Records that the other one lacks. */
+  readonly forks: readonly PeerFork[];
+}
+
+/** Where two histories of a context parted, as `ForkRecord` of the ledger's ports says. */
+export interface PeerFork {
+  readonly after: number;
+  readonly count: number;
+  readonly hashes: Uint8Array;
+  readonly winner: Epoch;
+  readonly loser: Epoch;
+  readonly foundAtNs: bigint;
+}
+
 /** A call of a client on its way to the home of its context. */
 export interface ForwardRequest {
   /** Nodes it has passed. */
@@ -127,6 +146,44 @@ export interface ForwardRequest {
   /** Encoded as that operation defines. */
   readonly body: Uint8Array;
 }
+
+/** What has changed about a node's own members of one group. */
+export interface AnnounceItem {
+  readonly contextId: string;
+  /** Those that are there now, also those that are there already and say something else about themselves. */
+  readonly joins: readonly GroupMember[];
+  /** Ids of those that are not there any more; applied first. */
+  readonly leaves: readonly string[];
+}
+
+export interface AnnounceRequest {
+  /** Of the stream on which the node hears of its groups. What is announced is forgotten when that ends. */
+  readonly session: number;
+  /** Counts the announcements of a session. */
+  readonly number: number;
+  readonly items: readonly AnnounceItem[];
+}
+
+export type AnnounceRefusal =
+  /** The receiver does not keep the group, and took nothing of it. */
+  | { readonly kind: "not-home"; readonly contextId: string }
+  /** The group, or the number of groups, is at its limit. */
+  | { readonly kind: "full" | "too-many"; readonly contextId: string; readonly memberId: string };
+
+/** What a node hears of the groups that it has members of. All that concerns one group comes in order. */
+export type GroupNews =
+  /** Who is there now that the announcement `number` was taken. Those that it brought hear what comes after this. */
+  | {
+      readonly kind: "state";
+      readonly contextId: string;
+      readonly number: number;
+      readonly members: readonly GroupMember[];
+    }
+  | { readonly kind: "event"; readonly contextId: string; readonly event: GroupEvent }
+  /** A member of the node joined at too many others since. */
+  | { readonly kind: "replaced"; readonly contextId: string; readonly memberId: string }
+  /** The sender does not keep the group any more. */
+  | { readonly kind: "moved"; readonly contextId: string };
 
 /** Every call between nodes: what is asked, and what is answered. */
 export interface PeerCalls {
@@ -179,7 +236,33 @@ export interface PeerCalls {
     readonly request: { readonly contextId: string };
     readonly answer: Record<never, never>;
   };
+  /** What both know of forks of a context, afterwards, if it is asked until nothing comes and nothing is left to tell. */
+  readonly forks: {
+    readonly request: ForkNews & { readonly contextId: string };
+    /** Of records that the asker lacks at least one, if there is any. */
+    readonly answer: ForkNews;
+  };
   readonly forward: { readonly request: ForwardRequest; readonly answer: { readonly body: Uint8Array } };
+  /** The receiver keeps groups that the sender has members of. */
+  readonly announce: {
+    readonly request: AnnounceRequest;
+    readonly answer: { readonly refusals: readonly AnnounceRefusal[] };
+  };
+  /** The receiver hands a message to all members of a group that it keeps, and answers how many there are. */
+  readonly broadcast: {
+    readonly request: { readonly contextId: string; readonly message: GroupMessage };
+    readonly answer: { readonly members: number };
+  };
+  /** Who is in a group that the receiver keeps. */
+  readonly group: {
+    readonly request: { readonly contextId: string };
+    readonly answer: { readonly members: readonly GroupMember[] };
+  };
+  /** How many clients of the receiver watch a context. */
+  readonly watchers: {
+    readonly request: { readonly contextId: string };
+    readonly answer: { readonly watchers: number };
+  };
 }
 
 export type PeerCallKind = keyof PeerCalls;

@@ -139,3 +139,8 @@ export function judgeHolders(
     return { kind: "behind", latest: view.latest };
   return { kind: "accept" };
 }
+
+/** Tells if two lists of holders name the same nodes. */
+export function sameHolders(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((nodeId) => b.includes(nodeId));
+}

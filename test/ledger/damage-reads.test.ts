@@ -158,7 +158,7 @@ test("a watch gets everything before a damaged entry and then DATA_LOSS, and eve
   const watch = async (cursor: number): Promise<RecordingSink> => {
     const sink = new RecordingSink();
     const state = await world.contexts.load("c");
-    registry.subscribe({ state, cursor, options: { key: "", heartbeatMs: 0 }, sink }).wake();
+    registry.subscribe({ state, cursor, options: { key: "", heartbeatMs: 0, resets: true }, sink }).wake();
     for (let turns = 0; turns < 20; turns += 1) await nextTurn();
     return sink;
   };

@@ -7,7 +7,9 @@
 
 import { type Epoch, noEpoch } from "../../core/epoch.ts";
 import { limits } from "../../core/limits.ts";
+import type { GroupMember } from "../../sync/groups.ts";
 import type {
+  AnnounceRefusal,
   DigestEntry,
   DigestResult,
   Holding,
@@ -17,6 +19,8 @@ import type {
   PrepareResult,
   ReplicateResult,
 } from "../../sync/peer-messages.ts";
+import { readForksAnswer, writeForksAnswer } from "./fork-codec.ts";
+import { readMembers, readRefusal, writeMember, writeRefusal } from "./group-codec.ts";
 import * as value from "./value-codec.ts";
 import { invalid, type WireReader } from "./wire-reader.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -72,7 +76,20 @@ export const answerWriters: AnswerWriters = {
   offer: ({ settled }) => new WireWriter().bool(1, settled),
   holders: (result) => writeResult(new WireWriter(), result),
   nudge: () => new WireWriter(0),
+  forks: writeForksAnswer,
   forward: ({ body }) => new WireWriter(16 + body.length).bytes(1, body),
+  announce: ({ refusals }) => {
+    const writer = new WireWriter();
+    for (const refusal of refusals) writeRefusal(writer, 1, refusal);
+    return writer;
+  },
+  broadcast: ({ members }) => new WireWriter(16).uint(1, members),
+  group: ({ members }) => {
+    const writer = new WireWriter(16 + 256 * members.length);
+    for (const member of members) writeMember(writer, 1, member);
+    return writer;
+  },
+  watchers: ({ watchers }) => new WireWriter(16).uint(1, watchers),
 };
 
 export const answerReaders: AnswerReaders = {
@@ -141,10 +158,32 @@ export const answerReaders: AnswerReaders = {
     while (reader.next()) continue;
     return {};
   },
+  forks: readForksAnswer,
   forward: (reader) => {
     let body = value.noBytes;
     while (reader.next()) if (reader.field === 1) body = reader.bytes("body", limits.peerMessageBytesMax);
     return { body };
+  },
+  announce: (reader) => {
+    const refusals: AnnounceRefusal[] = [];
+    while (reader.next())
+      if (reader.field === 1) value.add(refusals, readRefusal(reader), "refusals", limits.peerRowsMax);
+    return { refusals };
+  },
+  broadcast: (reader) => {
+    let members = 0;
+    while (reader.next()) if (reader.field === 1) members = reader.uint("members");
+    return { members };
+  },
+  group: (reader) => {
+    const members: GroupMember[] = [];
+    while (reader.next()) if (reader.field === 1) readMembers(reader, members);
+    return { members };
+  },
+  watchers: (reader) => {
+    let watchers = 0;
+    while (reader.next()) if (reader.field === 1) watchers = reader.uint("watchers");
+    return { watchers };
   },
 };
 

@@ -19,6 +19,11 @@ export const callNumbers: Readonly<Record<PeerCallKind, number>> = {
   holders: 10,
   nudge: 11,
   forward: 12,
+  forks: 13,
+  announce: 14,
+  broadcast: 15,
+  group: 16,
+  watchers: 17,
 };
 
 /** Numbers of streams, as the proto's StreamKind. */

@@ -7,13 +7,17 @@
 
 import { noEpoch } from "../../core/epoch.ts";
 import { limits } from "../../core/limits.ts";
+import type { GroupMessage } from "../../sync/groups.ts";
 import type {
+  AnnounceItem,
   NodesRequest,
   PeerCallKind,
   PeerCalls,
   PeerRow,
   ReplicateItem,
 } from "../../sync/peer-messages.ts";
+import { readForksRequest, writeForksRequest } from "./fork-codec.ts";
+import { readAnnounceItem, readMessage, writeAnnounceItem, writeMessage } from "./group-codec.ts";
 import * as value from "./value-codec.ts";
 import { invalid, type WireReader } from "./wire-reader.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -66,8 +70,21 @@ export const requestWriters: RequestWriters = {
     return writer;
   },
   nudge: ({ contextId }) => new WireWriter().text(1, contextId),
+  forks: writeForksRequest,
   forward: ({ hops, method, body }) =>
     new WireWriter(64 + method.length + body.length).uint(1, hops).text(2, method).bytes(3, body),
+  announce: ({ session, number, items }) => {
+    const writer = new WireWriter(64 + itemBytes * items.length).uint(1, session).uint(2, number);
+    for (const item of items) writeAnnounceItem(writer, 3, item);
+    return writer;
+  },
+  broadcast: ({ contextId, message }) => {
+    const writer = new WireWriter(itemBytes + message.payload.length).text(1, contextId);
+    writeMessage(writer, 2, message);
+    return writer;
+  },
+  group: ({ contextId }) => new WireWriter().text(1, contextId),
+  watchers: ({ contextId }) => new WireWriter().text(1, contextId),
 };
 
 export const requestReaders: RequestReaders = {
@@ -152,6 +169,7 @@ export const requestReaders: RequestReaders = {
     return { contextId, epoch, holders, position };
   },
   nudge: readContext,
+  forks: readForksRequest,
   forward: (reader) => {
     let hops = 0;
     let method = "";
@@ -164,6 +182,30 @@ export const requestReaders: RequestReaders = {
     if (method === "") throw invalid("method", "is missing");
     return { hops, method, body };
   },
+  announce: (reader) => {
+    let session = 0;
+    let number = 0;
+    const items: AnnounceItem[] = [];
+    while (reader.next()) {
+      if (reader.field === 1) session = reader.uint("session");
+      else if (reader.field === 2) number = reader.uint("number");
+      else if (reader.field === 3)
+        value.add(items, readAnnounceItem(reader), "items", limits.groupAnnounceGroupsMax);
+    }
+    return { session, number, items };
+  },
+  broadcast: (reader) => {
+    let contextId = "";
+    let message: GroupMessage | undefined;
+    while (reader.next()) {
+      if (reader.field === 1) contextId = value.readContextId(reader);
+      else if (reader.field === 2) message = readMessage(reader);
+    }
+    if (message === undefined) throw invalid("message", "is missing");
+    return { contextId: value.contextId(contextId), message };
+  },
+  group: readContext,
+  watchers: readContext,
 };
 
 /** About what an item takes beside its rows. */

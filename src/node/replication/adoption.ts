@@ -130,7 +130,9 @@ export async function cut(
   const replica = current();
   const latest = state.local?.latest ?? 0;
   if (replica === undefined || latest <= common) return;
-  const wasCommitted = Math.max(replica.committed, state.head?.latest ?? 0) > common;
+  // Of what one copy is enough for, everything that is here counts: how far that is may not have been written yet.
+  const seen = Math.max(replica.committed, state.head?.latest ?? 0);
+  const wasCommitted = seen > common || parts.rules.writeCopies === "1";
   const shorter = { ...replica, committed: Math.min(replica.committed, common), digestItem: undefined };
   const fork = wasCommitted
     ? await forkRecord(parts, state, { contextId, common, winner: epoch }, replica)

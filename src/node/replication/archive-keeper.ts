@@ -12,6 +12,8 @@ export interface ArchiveKeeperParts extends ReplicationParts {
   readonly open: (contextId: string) => Promise<ContextReplica>;
   readonly lead: (contextId: string) => Promise<void>;
   /** Appends entries that lost their place, those that are there excepted. */
+  /** Sees to it that a node knows of the forks of a context. */
+  readonly tellForks: (contextId: string, nodeId: string) => Promise<void>;
   readonly appendMoved: (contextId: string, lost: readonly StoredEntry[]) => Promise<void>;
 }
 
@@ -112,6 +114,7 @@ export class ArchiveKeeper {
       const { terms } = await this.#parts.open(contextId);
       const home = terms && homeOf(terms.holders, view);
       if (home === undefined) return false;
+      if (home !== view.selfId) await this.#parts.tellForks(contextId, home);
       for (let after = first - 1; after < last;) {
         const rows = await replicas.archived(archive, after, limits.offerBytesMax);
         if (rows.length === 0) return false;

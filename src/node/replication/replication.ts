@@ -19,6 +19,7 @@ import { homeOf } from "../../sync/view.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { ArchiveKeeper, type ArchiveKeeperParts } from "./archive-keeper.ts";
 import { ContextReplica } from "./context-replica.ts";
+import { ForkExchange } from "./fork-exchange.ts";
 import { DigestKeeper } from "./digest-keeper.ts";
 import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
@@ -41,6 +42,7 @@ export class Replication {
   readonly #pipes = new Map<string, PeerPipe>();
   readonly #locations: Locations;
   readonly #archives: ArchiveKeeper;
+  readonly #forks: ForkExchange;
   readonly #digests: DigestKeeper;
   readonly #antiEntropy: AntiEntropy;
   readonly #rebalancer: Rebalancer;
@@ -49,8 +51,15 @@ export class Replication {
 
   constructor(parts: ReplicationParts & Pick<ArchiveKeeperParts, "appendMoved">) {
     this.#parts = parts;
+    this.#forks = new ForkExchange({
+      ...parts,
+      learned: (contextId, from) => this.#tellForks(contextId, from),
+      concerns: (contextId, nodeId) =>
+        this.#contexts.get(contextId)?.terms?.holders.includes(nodeId) === true,
+    });
     this.#archives = new ArchiveKeeper({
       ...parts,
+      tellForks: (contextId, nodeId) => this.#forks.exchange(contextId, nodeId),
       open: (contextId) => this.open(contextId),
       lead: (contextId) => this.lead(contextId),
     });
@@ -77,6 +86,7 @@ export class Replication {
     this.#unsubscribe = parts.view.onChange(() => {
       for (const [nodeId, pipe] of this.#pipes) if (parts.view.isAlive(nodeId)) pipe.revive();
       this.#archives.wake();
+      this.#forks.revive();
       this.#antiEntropy.changed();
       this.#rebalancer.changed();
     });
@@ -218,7 +228,14 @@ export class Replication {
 
   async adopt(fromNodeId: string, request: AdoptRequest): Promise<ReplicateResult> {
     const replica = await this.open(request.contextId);
-    return await replica.adopt(request, fromNodeId);
+    const result = await replica.adopt(request, fromNodeId);
+    if (result.kind === "stored") this.#forks.wake(request.contextId, fromNodeId);
+    return result;
+  }
+
+  /** Takes what another node knows of the forks of a context, and tells it what it lacks. */
+  forks(fromNodeId: string, request: PeerCalls["forks"]["request"]): Promise<PeerCalls["forks"]["answer"]> {
+    return this.#forks.answer(fromNodeId, request);
   }
 
   async holding(contextId: string): Promise<{ holding: Holding | undefined }> {
@@ -252,10 +269,12 @@ export class Replication {
     return { settled: await this.#archives.offered(request) };
   }
 
-  /** Brings the holders of a context to one history, if this node is its home. */
-  async nudge(contextId: string): Promise<void> {
+  /** Brings the holders of a context to one history, if this node is its home; whoever asks and is none is told so. */
+  async nudge(fromNodeId: string, contextId: string): Promise<void> {
     await this.lead(contextId);
-    this.#contexts.get(contextId)?.recheck();
+    const replica = this.#contexts.get(contextId);
+    replica?.recheck();
+    if (fromNodeId !== this.#parts.view.selfId) await replica?.tellHolders(fromNodeId);
   }
 
   /** Returns the newest of what other nodes have of a context; undefined if nobody who answers keeps it. */
@@ -281,6 +300,7 @@ export class Replication {
   stop(): void {
     this.#isStopped = true;
     this.#archives.stop();
+    this.#forks.stop();
     this.#antiEntropy.stop();
     this.#rebalancer.stop();
     this.#unsubscribe();
@@ -300,7 +320,7 @@ export class Replication {
 
   async #nudgeHome(contextId: string): Promise<void> {
     const route = await this.route(contextId);
-    if (route.kind === "here") return await this.nudge(contextId);
+    if (route.kind === "here") return await this.nudge(this.#parts.view.selfId, contextId);
     const { peers } = this.#parts;
     const { askMs, replicateMs } = this.#timing;
     // The holders may have changed without a word to this node.
@@ -322,6 +342,7 @@ export class Replication {
     const replica = new ContextReplica(this.#parts, state, {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
+      begun: () => this.#tellForks(contextId, undefined),
       holdersChanged: () => this.#rebalancer.holdersChanged(contextId),
     });
     if (this.#isStopped) this.#parts.replicas.release(state);
@@ -330,6 +351,12 @@ export class Replication {
       this.#evict();
     }
     return replica;
+  }
+
+  /** Tells the other holders of the forks of a context, if this node is its home: it is the one that all of them hear. */
+  #tellForks(contextId: string, except: string | undefined): void {
+    const followers = this.#contexts.get(contextId)?.lead?.followers() ?? [];
+    for (const nodeId of followers) if (nodeId !== except) this.#forks.wake(contextId, nodeId);
   }
 
   /** Forgets contexts that nobody needs now; a home that is forgotten takes over anew. */

@@ -7,7 +7,7 @@
  */
 
 import { LedgerError, quote } from "../../core/errors.ts";
-import { parseLogSegment } from "../../core/tlog/origin.ts";
+import { type LogSegment, parseContextOrigin, parseLogSegment } from "../../core/tlog/origin.ts";
 import { parseTilePath } from "../../core/tlog/tile-path.ts";
 import { checkContextId } from "../../core/validate.ts";
 import type { Integrity, LogName } from "../../ledger/integrity.ts";
@@ -19,6 +19,8 @@ interface Resource {
   readonly body: string | Uint8Array<ArrayBuffer>;
   readonly type: string;
   readonly caching: string;
+  /** Of the log it is of, if it says so. */
+  readonly origin?: string;
 }
 
 const logPath = /^\/tlog\/(?:node|contexts\/([^/]+))\/(checkpoint|vkey|tile\/.*)$/;
@@ -37,23 +39,39 @@ export async function serveTlog(
   const [, segment, name] = logPath.exec(path) ?? [];
   if (name === undefined) return undefined;
   try {
-    return answer(request, await resourceOf(integrity, logOf(segment), name));
+    const { log, generation } = logOf(segment);
+    if (log.kind === "node") return answer(request, await resourceOf(integrity, log, name));
+    return answer(request, await ofGeneration(integrity, { ...log, generation }, name));
   } catch (error) {
-    const response = errorResponse(toConnectError(error));
+    const told = errorResponse(toConnectError(error));
+    const isGone = error instanceof LedgerError && error.facts.reason === "GENERATION_GONE";
+    const response = isGone ? new Response(told.body, { status: 410, headers: told.headers }) : told;
     // Without a word about it a 404 may be cached, and the next checkpoint may need what is at that path.
     response.headers.set("cache-control", "no-store");
     return response;
   }
 }
 
+/** Returns what a context's log has in one generation. Throws NOT_FOUND unless it is in that one. */
+async function ofGeneration(integrity: Integrity, asked: LogSegment, name: string): Promise<Resource> {
+  const log = { kind: "context", contextId: asked.contextId } as const;
+  const [read] = await Promise.allSettled([resourceOf(integrity, log, name)]);
+  if (read.status === "rejected" && isInvalid(read.reason)) throw read.reason;
+  // Looked at afterwards: what was read before a new generation began is of the old one.
+  const told = read.status === "fulfilled" ? read.value.origin : undefined;
+  checkGeneration(asked, told ?? (await integrity.verifierKeys(log)).origin);
+  if (read.status === "rejected") throw read.reason;
+  return read.value;
+}
+
 async function resourceOf(integrity: Integrity, log: LogName, name: string): Promise<Resource> {
   if (name === "checkpoint") {
-    const { note } = await integrity.checkpoint(log);
-    return { body: note, type: text, caching: changing };
+    const { note, origin } = await integrity.checkpoint(log);
+    return { body: note, type: text, caching: changing, origin };
   }
   if (name === "vkey") {
-    const { keys } = await integrity.verifierKeys(log);
-    return { body: keys.map((key) => `${key}\n`).join(""), type: text, caching: changing };
+    const { keys, origin } = await integrity.verifierKeys(log);
+    return { body: keys.map((key) => `${key}\n`).join(""), type: text, caching: changing, origin };
   }
   const tile = parseTilePath(name);
   if (tile === undefined) throw tilePathInvalid(name);
@@ -63,15 +81,25 @@ async function resourceOf(integrity: Integrity, log: LogName, name: string): Pro
   return { body: Uint8Array.from(bytes), type: binary, caching: immutable };
 }
 
+function isInvalid(error: unknown): boolean {
+  return error instanceof LedgerError && error.code === "INVALID_ARGUMENT";
+}
+
+/** Throws NOT_FOUND unless a log, whose origin is this, is in the generation that was asked for. */
+function checkGeneration({ contextId, generation }: LogSegment, origin: string): void {
+  const now = parseContextOrigin(origin)?.generation ?? 1;
+  if (generation > now) throw generationUnknown(contextId, generation, now);
+  if (generation < now) throw generationGone(contextId, generation, now);
+}
+
 /** Returns the log that a path segment names; undefined stands for the log of logs. Throws LedgerError. */
-function logOf(segment: string | undefined): LogName {
-  if (segment === undefined) return { kind: "node" };
+function logOf(segment: string | undefined): { readonly log: LogName; readonly generation: number } {
+  if (segment === undefined) return { log: { kind: "node" }, generation: 1 };
   const named = parseLogSegment(segment);
   if (named === undefined) throw segmentInvalid(segment);
   const { contextId, generation } = named;
   checkContextId(contextId);
-  if (generation !== 1) throw generationUnknown(contextId, generation);
-  return { kind: "context", contextId };
+  return { log: { kind: "context", contextId }, generation };
 }
 
 /** Answers with a resource, or with 304 if the client has it. */
@@ -112,12 +140,21 @@ function tilePathInvalid(path: string): LedgerError {
   });
 }
 
-function generationUnknown(contextId: string, generation: number): LedgerError {
+/** What was signed in an earlier generation stays valid, and is not kept here any more. */
+function generationGone(contextId: string, generation: number, now: number): LedgerError {
+  const text = `entries of generation ${generation} of context ${quote(contextId)} have lost their place`;
+  return new LedgerError("NOT_FOUND", text, {
+    ...{ reason: "GENERATION_GONE", field: "generation", value: generation, limit: now },
+    remedy: `follow generation ${now}`,
+  });
+}
+
+function generationUnknown(contextId: string, generation: number, now: number): LedgerError {
   return new LedgerError("NOT_FOUND", `context ${quote(contextId)} has no generation ${generation}`, {
     reason: "GENERATION_NOT_FOUND",
     field: "generation",
     value: generation,
-    limit: 1,
+    limit: now,
     remedy: "use the origin of the newest checkpoint",
   });
 }

@@ -14,7 +14,9 @@ import type { PeerCallKind, PeerCalls } from "../../sync/peer-messages.ts";
 import type { PeerHandlers, Peers } from "../../sync/peers.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 import { ClusterLedger } from "../cluster-ledger.ts";
+import type { Groups } from "../../rpc/groups.ts";
 import type { GossipCluster } from "../gossip-cluster.ts";
+import { ClusterGroups } from "./cluster-groups.ts";
 import type { ContextRouting } from "./context-routing.ts";
 import { GossipView } from "./gossip-view.ts";
 
@@ -38,6 +40,7 @@ export interface Running {
   readonly view: GossipView;
   readonly network: PeerNetwork;
   readonly replication: Replication;
+  readonly groups: ClusterGroups;
 }
 
 /**
@@ -47,6 +50,12 @@ export interface Running {
 export class ClusterNode {
   /** What clients are answered by. */
   readonly ledger: ClusterLedger;
+  readonly groups: Groups = {
+    join: async (request, sink, signal) => await this.#current.groups.join(request, sink, signal),
+    view: async (contextId, signal) => await this.#current.groups.view(contextId, signal),
+    broadcast: async (contextId, message, signal) =>
+      await this.#current.groups.broadcast(contextId, message, signal),
+  };
   readonly #parts: ClusterNodeParts;
   #running: Running | undefined;
 
@@ -93,13 +102,19 @@ export class ClusterNode {
       random: Math.random,
       appendMoved: (contextId, lost) => ledger.appendMoved(contextId, lost),
     });
-    this.#running = { view, network, replication };
-    network.setHandlers(this.#handlers(replication));
+    const groups = new ClusterGroups({
+      ...{ view, clock, cluster, routing: replication, peers: network, random: Math.random },
+      roster: () => ledger.roster.members(),
+      watchersOf: (contextId) => ledger.watchersOf(contextId) + this.ledger.watchersElsewhere(contextId),
+    });
+    this.#running = { view, network, replication, groups };
+    network.setHandlers(this.#handlers(replication, groups));
     return {
       crashed: new Promise<Error>(() => {}),
       stop: async () => {
         this.#running = undefined;
         network.setHandlers(undefined);
+        groups.stop(restarting());
         replication.stop();
         network.stop();
         this.ledger.endWatches(restarting());
@@ -127,7 +142,7 @@ export class ClusterNode {
     return this.#parts.ledger.roster.members().find((member) => member.nodeId === nodeId)?.gossipAddress;
   }
 
-  #handlers(replication: Replication): PeerHandlers {
+  #handlers(replication: Replication, groups: ClusterGroups): PeerHandlers {
     const answer = (
       from: string,
       kind: PeerCallKind,
@@ -153,18 +168,31 @@ export class ClusterNode {
           return replication.bucket(from, request);
         case "offer":
           return replication.offer(request);
+        case "forks":
+          return replication.forks(from, request);
         case "holders":
           return replication.holders(request);
         case "nudge":
-          return replication.nudge((request as PeerCalls["nudge"]["request"]).contextId).then(() => ({}));
+          return replication
+            .nudge(from, (request as PeerCalls["nudge"]["request"]).contextId)
+            .then(() => ({}));
         case "forward":
           return this.ledger.handleForward(from, request, signal);
+        case "announce":
+          return groups.handleAnnounce(from, request);
+        case "broadcast":
+          return groups.handleBroadcast(request);
+        case "group":
+          return groups.handleGroup((request as PeerCalls["group"]["request"]).contextId);
+        case "watchers":
+          return groups.handleWatchers((request as PeerCalls["watchers"]["request"]).contextId);
       }
     };
     return {
       call: async (from, kind, request, signal) =>
         (await answer(from, kind, request as never, signal)) as never,
-      open: (from, _kind, body, signal) => this.ledger.handleOpen(from, body, signal),
+      open: (from, kind, body, signal) =>
+        kind === "group" ? groups.handleOpen(from, body, signal) : this.ledger.handleOpen(from, body, signal),
     };
   }
 

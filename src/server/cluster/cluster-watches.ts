@@ -6,6 +6,7 @@ import type { WatchSink } from "../../ledger/watcher.ts";
 import { encodeStreamRequest } from "../../rpc/forwarded/stream-request.ts";
 import { decodeWatchNews, encodeWatchOpen, type WatchNews } from "../../rpc/forwarded/watch-messages.ts";
 import { type ClusterParts, clusterTiming, type ClusterTiming } from "./cluster-parts.ts";
+import { ContextCounts } from "./context-counts.ts";
 import { callFailure, hasReason, isHomeless } from "./outcomes.ts";
 import { WatchProxy, type WatchSource } from "./watch-proxy.ts";
 
@@ -14,6 +15,8 @@ export class ClusterWatches {
   readonly #parts: ClusterParts;
   readonly #timing: ClusterTiming;
   readonly #proxies = new Set<WatchProxy>();
+  /** Watches of clients that read from another node count here, those of other nodes that read from this one do not. */
+  readonly #elsewhere = new ContextCounts();
 
   constructor(parts: ClusterParts) {
     this.#parts = parts;
@@ -36,8 +39,27 @@ export class ClusterWatches {
     return (await this.#ofCopy(request, sink)) ?? (await this.#ofHome(request, sink));
   }
 
+  /** How many more clients of this node watch a context than there are watches of its copy: those elsewhere, less those for others. */
+  elsewhere(contextId: string): number {
+    return this.#elsewhere.of(contextId);
+  }
+
   /** Serves another node. It looks elsewhere if this one cannot. */
   async serve(request: WatchRequest, sink: WatchSink): Promise<Watching> {
+    const { contextId } = request;
+    const watching = await this.#serve(request, sink);
+    const uncount = this.#elsewhere.count(contextId, -1);
+    return {
+      wake: () => watching.wake(),
+      resume: () => watching.resume(),
+      close() {
+        uncount();
+        watching.close();
+      },
+    };
+  }
+
+  async #serve(request: WatchRequest, sink: WatchSink): Promise<Watching> {
     const { contextId } = request;
     checkContextId(contextId);
     const { routing, view, local } = this.#parts;
@@ -90,10 +112,14 @@ export class ClusterWatches {
       {
         ...{ request, sink, hasher: this.#parts.hasher },
         resume: (rest, failure) => this.#resume(rest, failure, () => this.#proxies.has(proxy)),
-        onOver: () => void this.#proxies.delete(proxy),
+        onOver: () => {
+          this.#proxies.delete(proxy);
+          uncount();
+        },
       },
       source,
     );
+    const uncount = this.#elsewhere.count(request.contextId, 1);
     this.#proxies.add(proxy);
     return proxy;
   }

@@ -7,6 +7,7 @@
 
 import type { Hash, Hasher } from "../../core/hasher.ts";
 import { LedgerError } from "../../core/errors.ts";
+import { firstGeneration } from "../../ledger/checkpoints.ts";
 import { type Head, nodeLogId, StoreError } from "../../ledger/ports.ts";
 import { Verification } from "../../ledger/verification.ts";
 import { compareBytes } from "../../store/compare-bytes.ts";
@@ -160,8 +161,9 @@ class DataVerification {
   ): AsyncGenerator<DataStep, void> {
     if (nodeHead === undefined) return;
     const log: DataLog = { kind: "node" };
-    const parts = { store: this.#store, hasher: this.#hasher, contextId, head, nodeHead };
     try {
+      const generation = (await this.#store.signedHead(contextId))?.generation ?? firstGeneration;
+      const parts = { store: this.#store, hasher: this.#hasher, contextId, head, nodeHead, generation };
       for await (const { sequence, detail } of verifyHeadLeaves(parts))
         yield { kind: "damage", log, sequence, detail };
     } catch (error) {
@@ -170,7 +172,7 @@ class DataVerification {
     }
   }
 
-  /** Looks for leaves of contexts that are not there. */
+  /** Looks for leaves of contexts that are not there, and were not given away or taken back either. */
   async *#strayLeaves(nodeHead: Head | undefined): AsyncGenerator<DataStep, void> {
     const log: DataLog = { kind: "node" };
     for (let after = 0; after < (nodeHead?.latest ?? 0); after += contextsPerPage) {
@@ -194,9 +196,13 @@ class DataVerification {
     });
     const strays: { sequence: number; detail: string }[] = [];
     for (const { sequence, wire } of rows) {
-      const contextId = readHeadRecord(wire)?.contextId;
+      const record = readHeadRecord(wire);
       // A record that cannot be read is a finding of the log itself.
-      if (contextId === undefined || (await this.#store.head(contextId)) !== undefined) continue;
+      if (record === undefined || (await this.#store.head(record.contextId)) !== undefined) continue;
+      const { contextId, generation } = record;
+      // Whatever takes away what is in a leaf begins a new generation.
+      const signed = await this.#store.signedHead(contextId);
+      if (generation < (signed?.generation ?? firstGeneration)) continue;
       strays.push({ sequence, detail: `it is of context ${JSON.stringify(contextId)}, which is not there` });
     }
     return strays;

@@ -16,23 +16,28 @@ export interface HeadLeavesParts {
   readonly head: Head;
   /** Of the log of logs. */
   readonly nodeHead: Head;
+  /** What the context is in now. Leaves of earlier generations are of entries that have lost their place. */
+  readonly generation: number;
 }
 
 const hashesPerRead = 4096;
 
 /**
  * Yields the leaves of the log of logs that say another root of a context than its entries have, or a size that it does
- * not have. Reads the content hashes of the context once.
+ * not have. Those of earlier generations are passed over. Reads the content hashes of the context once.
  */
 export async function* verifyHeadLeaves(
   parts: HeadLeavesParts,
 ): AsyncGenerator<{ readonly sequence: number; readonly detail: string }, void> {
-  const { store, hasher, contextId, head } = parts;
+  const { store, hasher, contextId, head, generation } = parts;
   let frontier: Frontier = emptyFrontier;
   for await (const { sequence, record } of leavesOf(parts)) {
     const { size, root } = record;
+    if (record.generation < generation) continue;
     const said = `it says that context ${JSON.stringify(contextId)} had ${size} entries`;
-    if (size > head.latest) yield { sequence, detail: `${said}, and there are ${head.latest}` };
+    if (record.generation > generation)
+      yield { sequence, detail: `${said} in generation ${record.generation}, and it is in ${generation}` };
+    else if (size > head.latest) yield { sequence, detail: `${said}, and there are ${head.latest}` };
     else if (size < frontier.size)
       yield { sequence, detail: `${said}, and a leaf before it says ${frontier.size}` };
     else {

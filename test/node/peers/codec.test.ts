@@ -28,7 +28,12 @@ const schemas: Readonly<Record<PeerCallKind, readonly [request: DescMessage, ans
   offer: [proto.OfferRequestSchema, proto.OfferAnswerSchema],
   holders: [proto.HoldersRequestSchema, proto.ReplicateResultSchema],
   nudge: [proto.NudgeRequestSchema, proto.NudgeAnswerSchema],
+  forks: [proto.ForksRequestSchema, proto.ForksAnswerSchema],
   forward: [proto.ForwardRequestSchema, proto.ForwardAnswerSchema],
+  announce: [proto.AnnounceRequestSchema, proto.AnnounceAnswerSchema],
+  broadcast: [proto.BroadcastRequestSchema, proto.BroadcastAnswerSchema],
+  group: [proto.GroupRequestSchema, proto.GroupAnswerSchema],
+  watchers: [proto.WatchersRequestSchema, proto.WatchersAnswerSchema],
 };
 const kinds = Object.keys(schemas) as PeerCallKind[];
 
@@ -88,6 +93,8 @@ describe("readRequest() refuses", () => {
   const epochOf = (counter: number, node: Uint8Array): Uint8Array =>
     new WireWriter().uint(1, counter).bytes(2, node).finish();
   const valid = (writer = new WireWriter()): WireWriter => writer.text(1, "c");
+  const announced = (write: (writer: WireWriter) => void): Uint8Array =>
+    new WireWriter().message(3, (writer) => valid(writer).message(2, write)).finish();
   const item = (write: (writer: WireWriter) => void): Uint8Array =>
     new WireWriter().message(1, write).finish();
 
@@ -202,6 +209,56 @@ describe("readRequest() refuses", () => {
     ["bucket 256", "bucket", new WireWriter().uint(1, 256).finish(), "bucket"],
     ["a page of 4,097 contexts", "bucket", new WireWriter().uint(3, 4097).finish(), "limit"],
     ["a call without a method", "forward", new Uint8Array(0), "method"],
+    [
+      "a message without an id",
+      "broadcast",
+      valid()
+        .message(2, () => undefined)
+        .finish(),
+      "message.id",
+    ],
+    ["a broadcast of nothing", "broadcast", valid().finish(), "message"],
+    [
+      "a payload over 64 KiB",
+      "broadcast",
+      valid()
+        .message(2, (writer) => writer.bytes(3, new Uint8Array(65_537)))
+        .finish(),
+      "message.payload",
+    ],
+    [
+      "a member without an id",
+      "announce",
+      announced((writer) => writer.bytes(4, hash(1).subarray(0, 16))),
+      "member.member_id",
+    ],
+    ["a member without a node", "announce", announced((writer) => writer.text(1, "m")), "member.node_id"],
+    [
+      "a member that says too much",
+      "announce",
+      announced((writer) => writer.message(3, () => writer.text(1, "a").text(2, "x".repeat(4096)))),
+      "member.metadata",
+    ],
+    [
+      "17 pairs of metadata",
+      "announce",
+      announced((writer) => {
+        for (let index = 0; index < 17; index += 1) writer.message(3, () => writer.text(1, `${index}`));
+      }),
+      "member.metadata",
+    ],
+    [
+      "a second of too many nanoseconds",
+      "announce",
+      announced((writer) => writer.message(5, () => writer.uint(2, 1_000_000_000))),
+      "member.joined_at.nanoseconds",
+    ],
+    [
+      "65 groups",
+      "announce",
+      many(new WireWriter(), 65, (writer) => writer.message(3, () => writer.text(1, "c"))),
+      "items",
+    ],
     ["256 hops", "forward", new WireWriter().uint(1, 256).finish(), "hops"],
     [
       "a sequence above 2^53",

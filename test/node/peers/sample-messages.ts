@@ -1,4 +1,6 @@
+import type { GroupMember, GroupMessage } from "../../../src/sync/groups.ts";
 import type {
+  GroupNews,
   PeerCallKind,
   PeerCalls,
   PrepareResult,
@@ -33,6 +35,10 @@ const results: readonly ReplicateResult[] = [
   { kind: "not-holder", holders: [] },
   { kind: "busy" },
 ];
+const fork = {
+  ...{ after: 7, count: 3, hashes: new Uint8Array(96).fill(2), winner: epoch, loser: none },
+  foundAtNs: 1_750_000_000_123_456_789n,
+};
 const holding = {
   ...position,
   holders,
@@ -46,6 +52,30 @@ const prepared: readonly PrepareResult[] = [
   { kind: "refused", promised: epoch },
   { kind: "not-holder", holders },
   { kind: "empty" },
+];
+
+const member: GroupMember = {
+  ...{ memberId: "ünï", name: "a name", metadata: { role: "planner", empty: "" }, nodeId: id("a") },
+  joinedAtNs: 1_700_000_000_123_456_789n,
+};
+const plain: GroupMember = { memberId: "b", name: "", metadata: {}, nodeId: id("b"), joinedAtNs: 0n };
+const message: GroupMessage = {
+  ...{ id: id("5"), fromMemberId: "b", payload: new Uint8Array(65_536).fill(8) },
+  sentAtNs: 2n ** 62n,
+};
+const empty: GroupMessage = { id: id("0"), fromMemberId: "", payload: new Uint8Array(0), sentAtNs: 0n };
+
+/** What a stream of groups brings, of every kind. */
+export const sampleNews: readonly GroupNews[] = [
+  { kind: "state", contextId, number: 0, members: [] },
+  { kind: "state", contextId, number: 7, members: [member, plain] },
+  { kind: "event", contextId, event: { kind: "message", message } },
+  { kind: "event", contextId, event: { kind: "message", message: empty } },
+  { kind: "event", contextId, event: { kind: "change", change: "joined", member } },
+  { kind: "event", contextId, event: { kind: "change", change: "updated", member: plain } },
+  { kind: "event", contextId, event: { kind: "change", change: "left", member } },
+  { kind: "replaced", contextId, memberId: "ünï" },
+  { kind: "moved", contextId },
 ];
 
 /** Requests of every kind, with and without everything that can be left out. */
@@ -95,10 +125,31 @@ export const sampleRequests: Samples = {
   ],
   holders: [{ contextId, epoch, holders, position }],
   nudge: [{ contextId }],
+  forks: [
+    { contextId, known: new Uint8Array(0), forks: [] },
+    { contextId, known: new Uint8Array(16).fill(4), forks: [fork, { ...fork, hashes: new Uint8Array(0) }] },
+  ],
   forward: [
     { hops: 0, method: "Append", body: new Uint8Array(0) },
     { hops: 2, method: "Get", body: new Uint8Array(300).fill(1) },
   ],
+  announce: [
+    { session: 2 ** 48, number: 1, items: [] },
+    {
+      session: 1,
+      number: 2 ** 32,
+      items: [
+        { contextId, joins: [member, plain], leaves: ["x", "y"] },
+        { contextId: "b", joins: [], leaves: [] },
+      ],
+    },
+  ],
+  broadcast: [
+    { contextId, message },
+    { contextId, message: empty },
+  ],
+  group: [{ contextId }],
+  watchers: [{ contextId }],
 };
 
 /** Answers of every kind, likewise. */
@@ -117,5 +168,22 @@ export const sampleAnswers: Answers = {
   offer: [{ settled: true }, { settled: false }],
   holders: results,
   nudge: [{}],
+  forks: [
+    { known: new Uint8Array(0), forks: [] },
+    { known: new Uint8Array(8), forks: [fork] },
+  ],
   forward: [{ body: new Uint8Array(0) }, { body: Uint8Array.of(1, 2) }],
+  announce: [
+    { refusals: [] },
+    {
+      refusals: [
+        { kind: "not-home", contextId },
+        { kind: "full", contextId, memberId: "a" },
+        { kind: "too-many", contextId, memberId: "b" },
+      ],
+    },
+  ],
+  broadcast: [{ members: 0 }, { members: 1024 }],
+  group: [{ members: [] }, { members: [member, plain] }],
+  watchers: [{ watchers: 0 }, { watchers: 100_000 }],
 };

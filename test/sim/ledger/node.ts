@@ -144,8 +144,10 @@ function serverOf(replication: Replication, cluster: ClusterLedger): PeerServer 
       case "bucket":
         return await replication.bucket(from, any);
       case "nudge":
-        await replication.nudge((any as { contextId: string }).contextId);
+        await replication.nudge(from, (any as { contextId: string }).contextId);
         return {};
+      case "forks":
+        return await replication.forks(from, any);
       case "offer":
         return await replication.offer(any);
       case "forward":

@@ -42,20 +42,20 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message as Message$1 } from "@bufbuild/protobuf";
 
 /**
  * Describes the file converge/peer/v1/peer.proto.
  */
 export const file_converge_peer_v1_peer: GenFile = /*@__PURE__*/
-  fileDesc("Chtjb252ZXJnZS9wZWVyL3YxL3BlZXIucHJvdG8SEGNvbnZlcmdlLnBlZXIudjEimgIKCVBlZXJFcnJvchIMCgRjb2RlGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVhc29uGAMgASgJEhIKBWZpZWxkGAQgASgJSACIAQESJQoFdmFsdWUYBSABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSJQoFbGltaXQYBiABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSEwoGcmVtZWR5GAcgASgJSAGIAQESFQoIc2VxdWVuY2UYCCABKARIAogBARIbCg5yZXRyeV9hZnRlcl9tcxgJIAEoBEgDiAEBQggKBl9maWVsZEIJCgdfcmVtZWR5QgsKCV9zZXF1ZW5jZUIRCg9fcmV0cnlfYWZ0ZXJfbXMiQwoERmFjdBIOCgR0ZXh0GAEgASgJSAASEAoGbnVtYmVyGAIgASgBSAASEQoHaW50ZWdlchgDIAEoCUgAQgYKBGZhY3QiKQoFRXBvY2gSDwoHY291bnRlchgBIAEoBBIPCgdub2RlX2lkGAIgASgMIigKCFBvc2l0aW9uEg4KBmxhdGVzdBgBIAEoBBIMCgRyb290GAIgASgMIjsKA1JvdxIUCgxjb250ZW50X2hhc2gYASABKAwSDAoEd2lyZRgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBCLCAQoHSG9sZGluZxIsCghwb3NpdGlvbhgBIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SDwoHaG9sZGVycxgCIAMoDBIpCghwcm9taXNlZBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEhEKCWNvbW1pdHRlZBgFIAEoBBIPCgdsZWF2aW5nGAYgASgIIkIKEFJlcGxpY2F0ZVJlcXVlc3QSLgoFaXRlbXMYASADKAsyHy5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZUl0ZW0itwEKDVJlcGxpY2F0ZUl0ZW0SEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDBINCgVhZnRlchgEIAEoBBISCgpyb290X2FmdGVyGAUgASgMEiMKBHJvd3MYBiADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdxIRCgljb21taXR0ZWQYByABKAQiRQoPUmVwbGljYXRlQW5zd2VyEjIKB3Jlc3VsdHMYASADKAsyIS5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZVJlc3VsdCKiAgoPUmVwbGljYXRlUmVzdWx0EioKBnN0b3JlZBgBIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuU3RvcmVkSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuUmVmdXNlZEgAEiQKA2dhcBgDIAEoCzIVLmNvbnZlcmdlLnBlZXIudjEuR2FwSAASKgoGYmVoaW5kGAQgASgLMhguY29udmVyZ2UucGVlci52MS5CZWhpbmRIABIxCgpub3RfaG9sZGVyGAUgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABImCgRidXN5GAYgASgLMhYuY29udmVyZ2UucGVlci52MS5CdXN5SABCCAoGcmVzdWx0IhgKBlN0b3JlZBIOCgZsYXRlc3QYASABKAQiNAoHUmVmdXNlZBIpCghwcm9taXNlZBgBIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2giFQoDR2FwEg4KBmxhdGVzdBgBIAEoBCIYCgZCZWhpbmQSDgoGbGF0ZXN0GAEgASgEIhwKCU5vdEhvbGRlchIPCgdob2xkZXJzGAEgAygMIgYKBEJ1c3kiXQoOUHJlcGFyZVJlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDCLTAQoNUHJlcGFyZUFuc3dlchItCghwcm9taXNlZBgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZ0gAEiwKB3JlZnVzZWQYAiABKAsyGS5jb252ZXJnZS5wZWVyLnYxLlJlZnVzZWRIABIxCgpub3RfaG9sZGVyGAMgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABIoCgVlbXB0eRgEIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRW1wdHlIAEIICgZyZXN1bHQiBwoFRW1wdHkimgEKDEFkb3B0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEiYKBWVwb2NoGAIgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBIPCgdob2xkZXJzGAMgAygMEioKBnRhcmdldBgEIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SEQoJY29tbWl0dGVkGAUgASgEIlUKDE5vZGVzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgwKBHNpemUYAiABKAQSIwoEcnVucxgDIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUnVuIjIKA1J1bhINCgVsZXZlbBgBIAEoDRINCgVmaXJzdBgCIAEoBBINCgVjb3VudBgDIAEoDSIdCgtOb2Rlc0Fuc3dlchIOCgZoYXNoZXMYASABKAwiVAoLUm93c1JlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRINCgVhZnRlchgCIAEoBBIPCgd0aHJvdWdoGAMgASgEEhEKCWJ5dGVzX21heBgEIAEoDSIxCgpSb3dzQW5zd2VyEiMKBHJvd3MYASADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdyIkCg5Ib2xkaW5nUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIjsKDUhvbGRpbmdBbnN3ZXISKgoHaG9sZGluZxgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZyItCg1EaWdlc3RSZXF1ZXN0EgsKA2FsbBgBIAEoDBIPCgdidWNrZXRzGAIgASgMIp4BCgxEaWdlc3RBbnN3ZXISKAoFZXF1YWwYASABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVxdWFsSAASLAoHZGlmZmVycxgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuRGlmZmVyc0gAEiwKB2J1Y2tldHMYAyABKAsyGS5jb252ZXJnZS5wZWVyLnYxLkJ1Y2tldHNIAEIICgZyZXN1bHQiBwoFRXF1YWwiCQoHRGlmZmVycyIcCgdCdWNrZXRzEhEKCWRpZmZlcmluZxgBIAEoDCJDCg1CdWNrZXRSZXF1ZXN0Eg4KBmJ1Y2tldBgBIAEoDRITCgtzdGFydF9hZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMCgxCdWNrZXRBbnN3ZXISLgoHZW50cmllcxgBIAMoCzIdLmNvbnZlcmdlLnBlZXIudjEuRGlnZXN0RW50cnkSDAoEbW9yZRgCIAEoCCJ9CgtEaWdlc3RFbnRyeRISCgpjb250ZXh0X2lkGAEgASgJEg4KBmxhdGVzdBgCIAEoBBIRCgljb21taXR0ZWQYAyABKAQSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEgwKBGl0ZW0YBSABKAwihQEKDE9mZmVyUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEhQKDGZvcmtlZF9hZnRlchgCIAEoBBImCgVlcG9jaBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSIwoEcm93cxgEIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUm93Ih4KC09mZmVyQW5zd2VyEg8KB3NldHRsZWQYASABKAgiiwEKDkhvbGRlcnNSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSJgoFZXBvY2gYAiABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEg8KB2hvbGRlcnMYAyADKAwSLAoIcG9zaXRpb24YBCABKAsyGi5jb252ZXJnZS5wZWVyLnYxLlBvc2l0aW9uIiIKDE51ZGdlUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIg0KC051ZGdlQW5zd2VyIjwKDkZvcndhcmRSZXF1ZXN0EgwKBGhvcHMYASABKA0SDgoGbWV0aG9kGAIgASgJEgwKBGJvZHkYAyABKAwiHQoNRm9yd2FyZEFuc3dlchIMCgRib2R5GAEgASgMKq4CCghDYWxsS2luZBIZChVDQUxMX0tJTkRfVU5TUEVDSUZJRUQQABIXChNDQUxMX0tJTkRfUkVQTElDQVRFEAESFQoRQ0FMTF9LSU5EX1BSRVBBUkUQAhITCg9DQUxMX0tJTkRfQURPUFQQAxITCg9DQUxMX0tJTkRfTk9ERVMQBBISCg5DQUxMX0tJTkRfUk9XUxAFEhUKEUNBTExfS0lORF9IT0xESU5HEAYSFAoQQ0FMTF9LSU5EX0RJR0VTVBAHEhQKEENBTExfS0lORF9CVUNLRVQQCBITCg9DQUxMX0tJTkRfT0ZGRVIQCRIVChFDQUxMX0tJTkRfSE9MREVSUxAKEhMKD0NBTExfS0lORF9OVURHRRALEhUKEUNBTExfS0lORF9GT1JXQVJEEAwqcQoKU3RyZWFtS2luZBIbChdTVFJFQU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9LSU5EX1dBVENIEAESGAoUU1RSRUFNX0tJTkRfU05BUFNIT1QQAhIVChFTVFJFQU1fS0lORF9HUk9VUBADYgZwcm90bzM");
+  fileDesc("Chtjb252ZXJnZS9wZWVyL3YxL3BlZXIucHJvdG8SEGNvbnZlcmdlLnBlZXIudjEimgIKCVBlZXJFcnJvchIMCgRjb2RlGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSDgoGcmVhc29uGAMgASgJEhIKBWZpZWxkGAQgASgJSACIAQESJQoFdmFsdWUYBSABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSJQoFbGltaXQYBiABKAsyFi5jb252ZXJnZS5wZWVyLnYxLkZhY3QSEwoGcmVtZWR5GAcgASgJSAGIAQESFQoIc2VxdWVuY2UYCCABKARIAogBARIbCg5yZXRyeV9hZnRlcl9tcxgJIAEoBEgDiAEBQggKBl9maWVsZEIJCgdfcmVtZWR5QgsKCV9zZXF1ZW5jZUIRCg9fcmV0cnlfYWZ0ZXJfbXMiQwoERmFjdBIOCgR0ZXh0GAEgASgJSAASEAoGbnVtYmVyGAIgASgBSAASEQoHaW50ZWdlchgDIAEoCUgAQgYKBGZhY3QiKQoFRXBvY2gSDwoHY291bnRlchgBIAEoBBIPCgdub2RlX2lkGAIgASgMIigKCFBvc2l0aW9uEg4KBmxhdGVzdBgBIAEoBBIMCgRyb290GAIgASgMIjsKA1JvdxIUCgxjb250ZW50X2hhc2gYASABKAwSDAoEd2lyZRgCIAEoDBIQCghzZXF1ZW5jZRgDIAEoBCLCAQoHSG9sZGluZxIsCghwb3NpdGlvbhgBIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SDwoHaG9sZGVycxgCIAMoDBIpCghwcm9taXNlZBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEhEKCWNvbW1pdHRlZBgFIAEoBBIPCgdsZWF2aW5nGAYgASgIIkIKEFJlcGxpY2F0ZVJlcXVlc3QSLgoFaXRlbXMYASADKAsyHy5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZUl0ZW0itwEKDVJlcGxpY2F0ZUl0ZW0SEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDBINCgVhZnRlchgEIAEoBBISCgpyb290X2FmdGVyGAUgASgMEiMKBHJvd3MYBiADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdxIRCgljb21taXR0ZWQYByABKAQiRQoPUmVwbGljYXRlQW5zd2VyEjIKB3Jlc3VsdHMYASADKAsyIS5jb252ZXJnZS5wZWVyLnYxLlJlcGxpY2F0ZVJlc3VsdCKiAgoPUmVwbGljYXRlUmVzdWx0EioKBnN0b3JlZBgBIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuU3RvcmVkSAASLAoHcmVmdXNlZBgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuUmVmdXNlZEgAEiQKA2dhcBgDIAEoCzIVLmNvbnZlcmdlLnBlZXIudjEuR2FwSAASKgoGYmVoaW5kGAQgASgLMhguY29udmVyZ2UucGVlci52MS5CZWhpbmRIABIxCgpub3RfaG9sZGVyGAUgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABImCgRidXN5GAYgASgLMhYuY29udmVyZ2UucGVlci52MS5CdXN5SABCCAoGcmVzdWx0IhgKBlN0b3JlZBIOCgZsYXRlc3QYASABKAQiNAoHUmVmdXNlZBIpCghwcm9taXNlZBgBIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2giFQoDR2FwEg4KBmxhdGVzdBgBIAEoBCIYCgZCZWhpbmQSDgoGbGF0ZXN0GAEgASgEIhwKCU5vdEhvbGRlchIPCgdob2xkZXJzGAEgAygMIgYKBEJ1c3kiXQoOUHJlcGFyZVJlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRImCgVlcG9jaBgCIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSDwoHaG9sZGVycxgDIAMoDCLTAQoNUHJlcGFyZUFuc3dlchItCghwcm9taXNlZBgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZ0gAEiwKB3JlZnVzZWQYAiABKAsyGS5jb252ZXJnZS5wZWVyLnYxLlJlZnVzZWRIABIxCgpub3RfaG9sZGVyGAMgASgLMhsuY29udmVyZ2UucGVlci52MS5Ob3RIb2xkZXJIABIoCgVlbXB0eRgEIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRW1wdHlIAEIICgZyZXN1bHQiBwoFRW1wdHkimgEKDEFkb3B0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEiYKBWVwb2NoGAIgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBIPCgdob2xkZXJzGAMgAygMEioKBnRhcmdldBgEIAEoCzIaLmNvbnZlcmdlLnBlZXIudjEuUG9zaXRpb24SEQoJY29tbWl0dGVkGAUgASgEIlUKDE5vZGVzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEgwKBHNpemUYAiABKAQSIwoEcnVucxgDIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUnVuIjIKA1J1bhINCgVsZXZlbBgBIAEoDRINCgVmaXJzdBgCIAEoBBINCgVjb3VudBgDIAEoDSIdCgtOb2Rlc0Fuc3dlchIOCgZoYXNoZXMYASABKAwiVAoLUm93c1JlcXVlc3QSEgoKY29udGV4dF9pZBgBIAEoCRINCgVhZnRlchgCIAEoBBIPCgd0aHJvdWdoGAMgASgEEhEKCWJ5dGVzX21heBgEIAEoDSIxCgpSb3dzQW5zd2VyEiMKBHJvd3MYASADKAsyFS5jb252ZXJnZS5wZWVyLnYxLlJvdyIkCg5Ib2xkaW5nUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIjsKDUhvbGRpbmdBbnN3ZXISKgoHaG9sZGluZxgBIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuSG9sZGluZyItCg1EaWdlc3RSZXF1ZXN0EgsKA2FsbBgBIAEoDBIPCgdidWNrZXRzGAIgASgMIp4BCgxEaWdlc3RBbnN3ZXISKAoFZXF1YWwYASABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVxdWFsSAASLAoHZGlmZmVycxgCIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuRGlmZmVyc0gAEiwKB2J1Y2tldHMYAyABKAsyGS5jb252ZXJnZS5wZWVyLnYxLkJ1Y2tldHNIAEIICgZyZXN1bHQiBwoFRXF1YWwiCQoHRGlmZmVycyIcCgdCdWNrZXRzEhEKCWRpZmZlcmluZxgBIAEoDCJDCg1CdWNrZXRSZXF1ZXN0Eg4KBmJ1Y2tldBgBIAEoDRITCgtzdGFydF9hZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMCgxCdWNrZXRBbnN3ZXISLgoHZW50cmllcxgBIAMoCzIdLmNvbnZlcmdlLnBlZXIudjEuRGlnZXN0RW50cnkSDAoEbW9yZRgCIAEoCCJ9CgtEaWdlc3RFbnRyeRISCgpjb250ZXh0X2lkGAEgASgJEg4KBmxhdGVzdBgCIAEoBBIRCgljb21taXR0ZWQYAyABKAQSKQoIYWNjZXB0ZWQYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEgwKBGl0ZW0YBSABKAwihQEKDE9mZmVyUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEhQKDGZvcmtlZF9hZnRlchgCIAEoBBImCgVlcG9jaBgDIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuRXBvY2gSIwoEcm93cxgEIAMoCzIVLmNvbnZlcmdlLnBlZXIudjEuUm93Ih4KC09mZmVyQW5zd2VyEg8KB3NldHRsZWQYASABKAgiiwEKDkhvbGRlcnNSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkSJgoFZXBvY2gYAiABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEg8KB2hvbGRlcnMYAyADKAwSLAoIcG9zaXRpb24YBCABKAsyGi5jb252ZXJnZS5wZWVyLnYxLlBvc2l0aW9uIiIKDE51ZGdlUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIg0KC051ZGdlQW5zd2VyIlgKDEZvcmtzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEg0KBWtub3duGAIgASgMEiUKBWZvcmtzGAMgAygLMhYuY29udmVyZ2UucGVlci52MS5Gb3JrIkMKC0ZvcmtzQW5zd2VyEg0KBWtub3duGAIgASgMEiUKBWZvcmtzGAMgAygLMhYuY29udmVyZ2UucGVlci52MS5Gb3JrIrEBCgRGb3JrEg0KBWFmdGVyGAEgASgEEg0KBWNvdW50GAIgASgEEg4KBmhhc2hlcxgDIAEoDBInCgZ3aW5uZXIYBCABKAsyFy5jb252ZXJnZS5wZWVyLnYxLkVwb2NoEiYKBWxvc2VyGAUgASgLMhcuY29udmVyZ2UucGVlci52MS5FcG9jaBISCgpmb3VuZF9hdF9zGAYgASgEEhYKDmZvdW5kX2F0X25hbm9zGAcgASgNIjwKDkZvcndhcmRSZXF1ZXN0EgwKBGhvcHMYASABKA0SDgoGbWV0aG9kGAIgASgJEgwKBGJvZHkYAyABKAwiHQoNRm9yd2FyZEFuc3dlchIMCgRib2R5GAEgASgMImEKD0Fubm91bmNlUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgEEg4KBm51bWJlchgCIAEoBBItCgVpdGVtcxgDIAMoCzIeLmNvbnZlcmdlLnBlZXIudjEuQW5ub3VuY2VJdGVtIlsKDEFubm91bmNlSXRlbRISCgpjb250ZXh0X2lkGAEgASgJEicKBWpvaW5zGAIgAygLMhguY29udmVyZ2UucGVlci52MS5NZW1iZXISDgoGbGVhdmVzGAMgAygJIkUKDkFubm91bmNlQW5zd2VyEjMKCHJlZnVzYWxzGAEgAygLMiEuY29udmVyZ2UucGVlci52MS5Bbm5vdW5jZVJlZnVzYWwixwEKD0Fubm91bmNlUmVmdXNhbBIyCgN3aHkYASABKA4yJS5jb252ZXJnZS5wZWVyLnYxLkFubm91bmNlUmVmdXNhbC5XaHkSEgoKY29udGV4dF9pZBgCIAEoCRIRCgltZW1iZXJfaWQYAyABKAkiWQoDV2h5EhMKD1dIWV9VTlNQRUNJRklFRBAAEhAKDFdIWV9OT1RfSE9NRRABEhIKDldIWV9HUk9VUF9GVUxMEAISFwoTV0hZX1RPT19NQU5ZX0dST1VQUxADItABCgZNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSOAoIbWV0YWRhdGEYAyADKAsyJi5jb252ZXJnZS5wZWVyLnYxLk1lbWJlci5NZXRhZGF0YUVudHJ5Eg8KB25vZGVfaWQYBCABKAwSKQoJam9pbmVkX2F0GAUgASgLMhYuY29udmVyZ2UucGVlci52MS5UaW1lGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIsCgRUaW1lEg8KB3NlY29uZHMYASABKAQSEwoLbmFub3NlY29uZHMYAiABKA0iZwoHTWVzc2FnZRIKCgJpZBgBIAEoDBIWCg5mcm9tX21lbWJlcl9pZBgCIAEoCRIPCgdwYXlsb2FkGAMgASgMEicKB3NlbnRfYXQYBCABKAsyFi5jb252ZXJnZS5wZWVyLnYxLlRpbWUiUgoQQnJvYWRjYXN0UmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJEioKB21lc3NhZ2UYAiABKAsyGS5jb252ZXJnZS5wZWVyLnYxLk1lc3NhZ2UiIgoPQnJvYWRjYXN0QW5zd2VyEg8KB21lbWJlcnMYASABKA0iIgoMR3JvdXBSZXF1ZXN0EhIKCmNvbnRleHRfaWQYASABKAkiOAoLR3JvdXBBbnN3ZXISKQoHbWVtYmVycxgBIAMoCzIYLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyIiUKD1dhdGNoZXJzUmVxdWVzdBISCgpjb250ZXh0X2lkGAEgASgJIiIKDldhdGNoZXJzQW5zd2VyEhAKCHdhdGNoZXJzGAEgASgNIhwKCUdyb3VwT3BlbhIPCgdzZXNzaW9uGAEgASgEIjYKCUdyb3VwSXRlbRIpCgRuZXdzGAEgAygLMhsuY29udmVyZ2UucGVlci52MS5Hcm91cE5ld3Mi9AEKCUdyb3VwTmV3cxISCgpjb250ZXh0X2lkGAEgASgJEi0KBXN0YXRlGAIgASgLMhwuY29udmVyZ2UucGVlci52MS5Hcm91cFN0YXRlSAASLAoHbWVzc2FnZRgDIAEoCzIZLmNvbnZlcmdlLnBlZXIudjEuTWVzc2FnZUgAEjAKBmNoYW5nZRgEIAEoCzIeLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyQ2hhbmdlSAASEgoIcmVwbGFjZWQYBSABKAlIABIoCgVtb3ZlZBgGIAEoCzIXLmNvbnZlcmdlLnBlZXIudjEuTW92ZWRIAEIGCgRuZXdzIkcKCkdyb3VwU3RhdGUSDgoGbnVtYmVyGAEgASgEEikKB21lbWJlcnMYAiADKAsyGC5jb252ZXJnZS5wZWVyLnYxLk1lbWJlciK7AQoMTWVtYmVyQ2hhbmdlEjEKBGtpbmQYASABKA4yIy5jb252ZXJnZS5wZWVyLnYxLk1lbWJlckNoYW5nZS5LaW5kEigKBm1lbWJlchgCIAEoCzIYLmNvbnZlcmdlLnBlZXIudjEuTWVtYmVyIk4KBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg8KC0tJTkRfSk9JTkVEEAESEAoMS0lORF9VUERBVEVEEAISDQoJS0lORF9MRUZUEAMiBwoFTW92ZWQqoQMKCENhbGxLaW5kEhkKFUNBTExfS0lORF9VTlNQRUNJRklFRBAAEhcKE0NBTExfS0lORF9SRVBMSUNBVEUQARIVChFDQUxMX0tJTkRfUFJFUEFSRRACEhMKD0NBTExfS0lORF9BRE9QVBADEhMKD0NBTExfS0lORF9OT0RFUxAEEhIKDkNBTExfS0lORF9ST1dTEAUSFQoRQ0FMTF9LSU5EX0hPTERJTkcQBhIUChBDQUxMX0tJTkRfRElHRVNUEAcSFAoQQ0FMTF9LSU5EX0JVQ0tFVBAIEhMKD0NBTExfS0lORF9PRkZFUhAJEhUKEUNBTExfS0lORF9IT0xERVJTEAoSEwoPQ0FMTF9LSU5EX05VREdFEAsSFQoRQ0FMTF9LSU5EX0ZPUldBUkQQDBITCg9DQUxMX0tJTkRfRk9SS1MQDRIWChJDQUxMX0tJTkRfQU5OT1VOQ0UQDhIXChNDQUxMX0tJTkRfQlJPQURDQVNUEA8SEwoPQ0FMTF9LSU5EX0dST1VQEBASFgoSQ0FMTF9LSU5EX1dBVENIRVJTEBEqcQoKU3RyZWFtS2luZBIbChdTVFJFQU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEVNUUkVBTV9LSU5EX1dBVENIEAESGAoUU1RSRUFNX0tJTkRfU05BUFNIT1QQAhIVChFTVFJFQU1fS0lORF9HUk9VUBADYgZwcm90bzM");
 
 /**
  * Why a call or stream has failed.
  *
  * @generated from message converge.peer.v1.PeerError
  */
-export type PeerError = Message<"converge.peer.v1.PeerError"> & {
+export type PeerError = Message$1<"converge.peer.v1.PeerError"> & {
   /**
    * As google.rpc.Code.
    *
@@ -116,7 +116,7 @@ export const PeerErrorSchema: GenMessage<PeerError> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.Fact
  */
-export type Fact = Message<"converge.peer.v1.Fact"> & {
+export type Fact = Message$1<"converge.peer.v1.Fact"> & {
   /**
    * @generated from oneof converge.peer.v1.Fact.fact
    */
@@ -155,7 +155,7 @@ export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.Epoch
  */
-export type Epoch = Message<"converge.peer.v1.Epoch"> & {
+export type Epoch = Message$1<"converge.peer.v1.Epoch"> & {
   /**
    * @generated from field: uint64 counter = 1;
    */
@@ -179,7 +179,7 @@ export const EpochSchema: GenMessage<Epoch> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.Position
  */
-export type Position = Message<"converge.peer.v1.Position"> & {
+export type Position = Message$1<"converge.peer.v1.Position"> & {
   /**
    * @generated from field: uint64 latest = 1;
    */
@@ -203,7 +203,7 @@ export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.Row
  */
-export type Row = Message<"converge.peer.v1.Row"> & {
+export type Row = Message$1<"converge.peer.v1.Row"> & {
   /**
    * @generated from field: bytes content_hash = 1;
    */
@@ -234,7 +234,7 @@ export const RowSchema: GenMessage<Row> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.Holding
  */
-export type Holding = Message<"converge.peer.v1.Holding"> & {
+export type Holding = Message$1<"converge.peer.v1.Holding"> & {
   /**
    * @generated from field: converge.peer.v1.Position position = 1;
    */
@@ -276,7 +276,7 @@ export const HoldingSchema: GenMessage<Holding> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.ReplicateRequest
  */
-export type ReplicateRequest = Message<"converge.peer.v1.ReplicateRequest"> & {
+export type ReplicateRequest = Message$1<"converge.peer.v1.ReplicateRequest"> & {
   /**
    * @generated from field: repeated converge.peer.v1.ReplicateItem items = 1;
    */
@@ -293,7 +293,7 @@ export const ReplicateRequestSchema: GenMessage<ReplicateRequest> = /*@__PURE__*
 /**
  * @generated from message converge.peer.v1.ReplicateItem
  */
-export type ReplicateItem = Message<"converge.peer.v1.ReplicateItem"> & {
+export type ReplicateItem = Message$1<"converge.peer.v1.ReplicateItem"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -342,7 +342,7 @@ export const ReplicateItemSchema: GenMessage<ReplicateItem> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.ReplicateAnswer
  */
-export type ReplicateAnswer = Message<"converge.peer.v1.ReplicateAnswer"> & {
+export type ReplicateAnswer = Message$1<"converge.peer.v1.ReplicateAnswer"> & {
   /**
    * One for each item, in order.
    *
@@ -361,7 +361,7 @@ export const ReplicateAnswerSchema: GenMessage<ReplicateAnswer> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.ReplicateResult
  */
-export type ReplicateResult = Message<"converge.peer.v1.ReplicateResult"> & {
+export type ReplicateResult = Message$1<"converge.peer.v1.ReplicateResult"> & {
   /**
    * @generated from oneof converge.peer.v1.ReplicateResult.result
    */
@@ -416,7 +416,7 @@ export const ReplicateResultSchema: GenMessage<ReplicateResult> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.Stored
  */
-export type Stored = Message<"converge.peer.v1.Stored"> & {
+export type Stored = Message$1<"converge.peer.v1.Stored"> & {
   /**
    * @generated from field: uint64 latest = 1;
    */
@@ -435,7 +435,7 @@ export const StoredSchema: GenMessage<Stored> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.Refused
  */
-export type Refused = Message<"converge.peer.v1.Refused"> & {
+export type Refused = Message$1<"converge.peer.v1.Refused"> & {
   /**
    * @generated from field: converge.peer.v1.Epoch promised = 1;
    */
@@ -454,7 +454,7 @@ export const RefusedSchema: GenMessage<Refused> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.Gap
  */
-export type Gap = Message<"converge.peer.v1.Gap"> & {
+export type Gap = Message$1<"converge.peer.v1.Gap"> & {
   /**
    * @generated from field: uint64 latest = 1;
    */
@@ -473,7 +473,7 @@ export const GapSchema: GenMessage<Gap> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.Behind
  */
-export type Behind = Message<"converge.peer.v1.Behind"> & {
+export type Behind = Message$1<"converge.peer.v1.Behind"> & {
   /**
    * @generated from field: uint64 latest = 1;
    */
@@ -492,7 +492,7 @@ export const BehindSchema: GenMessage<Behind> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.NotHolder
  */
-export type NotHolder = Message<"converge.peer.v1.NotHolder"> & {
+export type NotHolder = Message$1<"converge.peer.v1.NotHolder"> & {
   /**
    * @generated from field: repeated bytes holders = 1;
    */
@@ -509,7 +509,7 @@ export const NotHolderSchema: GenMessage<NotHolder> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.Busy
  */
-export type Busy = Message<"converge.peer.v1.Busy"> & {
+export type Busy = Message$1<"converge.peer.v1.Busy"> & {
 };
 
 /**
@@ -522,7 +522,7 @@ export const BusySchema: GenMessage<Busy> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.PrepareRequest
  */
-export type PrepareRequest = Message<"converge.peer.v1.PrepareRequest"> & {
+export type PrepareRequest = Message$1<"converge.peer.v1.PrepareRequest"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -549,7 +549,7 @@ export const PrepareRequestSchema: GenMessage<PrepareRequest> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.PrepareAnswer
  */
-export type PrepareAnswer = Message<"converge.peer.v1.PrepareAnswer"> & {
+export type PrepareAnswer = Message$1<"converge.peer.v1.PrepareAnswer"> & {
   /**
    * @generated from oneof converge.peer.v1.PrepareAnswer.result
    */
@@ -592,7 +592,7 @@ export const PrepareAnswerSchema: GenMessage<PrepareAnswer> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.Empty
  */
-export type Empty = Message<"converge.peer.v1.Empty"> & {
+export type Empty = Message$1<"converge.peer.v1.Empty"> & {
 };
 
 /**
@@ -605,7 +605,7 @@ export const EmptySchema: GenMessage<Empty> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.AdoptRequest
  */
-export type AdoptRequest = Message<"converge.peer.v1.AdoptRequest"> & {
+export type AdoptRequest = Message$1<"converge.peer.v1.AdoptRequest"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -642,7 +642,7 @@ export const AdoptRequestSchema: GenMessage<AdoptRequest> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.NodesRequest
  */
-export type NodesRequest = Message<"converge.peer.v1.NodesRequest"> & {
+export type NodesRequest = Message$1<"converge.peer.v1.NodesRequest"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -673,7 +673,7 @@ export const NodesRequestSchema: GenMessage<NodesRequest> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.Run
  */
-export type Run = Message<"converge.peer.v1.Run"> & {
+export type Run = Message$1<"converge.peer.v1.Run"> & {
   /**
    * @generated from field: uint32 level = 1;
    */
@@ -700,7 +700,7 @@ export const RunSchema: GenMessage<Run> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.NodesAnswer
  */
-export type NodesAnswer = Message<"converge.peer.v1.NodesAnswer"> & {
+export type NodesAnswer = Message$1<"converge.peer.v1.NodesAnswer"> & {
   /**
    * 32 bytes each, packed.
    *
@@ -719,7 +719,7 @@ export const NodesAnswerSchema: GenMessage<NodesAnswer> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.RowsRequest
  */
-export type RowsRequest = Message<"converge.peer.v1.RowsRequest"> & {
+export type RowsRequest = Message$1<"converge.peer.v1.RowsRequest"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -751,7 +751,7 @@ export const RowsRequestSchema: GenMessage<RowsRequest> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.RowsAnswer
  */
-export type RowsAnswer = Message<"converge.peer.v1.RowsAnswer"> & {
+export type RowsAnswer = Message$1<"converge.peer.v1.RowsAnswer"> & {
   /**
    * @generated from field: repeated converge.peer.v1.Row rows = 1;
    */
@@ -768,7 +768,7 @@ export const RowsAnswerSchema: GenMessage<RowsAnswer> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.HoldingRequest
  */
-export type HoldingRequest = Message<"converge.peer.v1.HoldingRequest"> & {
+export type HoldingRequest = Message$1<"converge.peer.v1.HoldingRequest"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -785,7 +785,7 @@ export const HoldingRequestSchema: GenMessage<HoldingRequest> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.HoldingAnswer
  */
-export type HoldingAnswer = Message<"converge.peer.v1.HoldingAnswer"> & {
+export type HoldingAnswer = Message$1<"converge.peer.v1.HoldingAnswer"> & {
   /**
    * Not set if the node has nothing of the context.
    *
@@ -804,7 +804,7 @@ export const HoldingAnswerSchema: GenMessage<HoldingAnswer> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.DigestRequest
  */
-export type DigestRequest = Message<"converge.peer.v1.DigestRequest"> & {
+export type DigestRequest = Message$1<"converge.peer.v1.DigestRequest"> & {
   /**
    * @generated from field: bytes all = 1;
    */
@@ -828,7 +828,7 @@ export const DigestRequestSchema: GenMessage<DigestRequest> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.DigestAnswer
  */
-export type DigestAnswer = Message<"converge.peer.v1.DigestAnswer"> & {
+export type DigestAnswer = Message$1<"converge.peer.v1.DigestAnswer"> & {
   /**
    * @generated from oneof converge.peer.v1.DigestAnswer.result
    */
@@ -863,7 +863,7 @@ export const DigestAnswerSchema: GenMessage<DigestAnswer> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.Equal
  */
-export type Equal = Message<"converge.peer.v1.Equal"> & {
+export type Equal = Message$1<"converge.peer.v1.Equal"> & {
 };
 
 /**
@@ -876,7 +876,7 @@ export const EqualSchema: GenMessage<Equal> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.Differs
  */
-export type Differs = Message<"converge.peer.v1.Differs"> & {
+export type Differs = Message$1<"converge.peer.v1.Differs"> & {
 };
 
 /**
@@ -889,7 +889,7 @@ export const DiffersSchema: GenMessage<Differs> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.Buckets
  */
-export type Buckets = Message<"converge.peer.v1.Buckets"> & {
+export type Buckets = Message$1<"converge.peer.v1.Buckets"> & {
   /**
    * The numbers of the buckets that differ, a byte each.
    *
@@ -908,7 +908,7 @@ export const BucketsSchema: GenMessage<Buckets> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.BucketRequest
  */
-export type BucketRequest = Message<"converge.peer.v1.BucketRequest"> & {
+export type BucketRequest = Message$1<"converge.peer.v1.BucketRequest"> & {
   /**
    * @generated from field: uint32 bucket = 1;
    */
@@ -935,7 +935,7 @@ export const BucketRequestSchema: GenMessage<BucketRequest> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.BucketAnswer
  */
-export type BucketAnswer = Message<"converge.peer.v1.BucketAnswer"> & {
+export type BucketAnswer = Message$1<"converge.peer.v1.BucketAnswer"> & {
   /**
    * @generated from field: repeated converge.peer.v1.DigestEntry entries = 1;
    */
@@ -957,7 +957,7 @@ export const BucketAnswerSchema: GenMessage<BucketAnswer> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.DigestEntry
  */
-export type DigestEntry = Message<"converge.peer.v1.DigestEntry"> & {
+export type DigestEntry = Message$1<"converge.peer.v1.DigestEntry"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -994,7 +994,7 @@ export const DigestEntrySchema: GenMessage<DigestEntry> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.OfferRequest
  */
-export type OfferRequest = Message<"converge.peer.v1.OfferRequest"> & {
+export type OfferRequest = Message$1<"converge.peer.v1.OfferRequest"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -1026,7 +1026,7 @@ export const OfferRequestSchema: GenMessage<OfferRequest> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.OfferAnswer
  */
-export type OfferAnswer = Message<"converge.peer.v1.OfferAnswer"> & {
+export type OfferAnswer = Message$1<"converge.peer.v1.OfferAnswer"> & {
   /**
    * @generated from field: bool settled = 1;
    */
@@ -1043,7 +1043,7 @@ export const OfferAnswerSchema: GenMessage<OfferAnswer> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.HoldersRequest
  */
-export type HoldersRequest = Message<"converge.peer.v1.HoldersRequest"> & {
+export type HoldersRequest = Message$1<"converge.peer.v1.HoldersRequest"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -1077,7 +1077,7 @@ export const HoldersRequestSchema: GenMessage<HoldersRequest> = /*@__PURE__*/
  *
  * @generated from message converge.peer.v1.NudgeRequest
  */
-export type NudgeRequest = Message<"converge.peer.v1.NudgeRequest"> & {
+export type NudgeRequest = Message$1<"converge.peer.v1.NudgeRequest"> & {
   /**
    * @generated from field: string context_id = 1;
    */
@@ -1094,7 +1094,7 @@ export const NudgeRequestSchema: GenMessage<NudgeRequest> = /*@__PURE__*/
 /**
  * @generated from message converge.peer.v1.NudgeAnswer
  */
-export type NudgeAnswer = Message<"converge.peer.v1.NudgeAnswer"> & {
+export type NudgeAnswer = Message$1<"converge.peer.v1.NudgeAnswer"> & {
 };
 
 /**
@@ -1105,9 +1105,115 @@ export const NudgeAnswerSchema: GenMessage<NudgeAnswer> = /*@__PURE__*/
   messageDesc(file_converge_peer_v1_peer, 39);
 
 /**
+ * Tells what is known of forks of a context, and asks for what is not.
+ *
+ * @generated from message converge.peer.v1.ForksRequest
+ */
+export type ForksRequest = Message$1<"converge.peer.v1.ForksRequest"> & {
+  /**
+   * @generated from field: string context_id = 1;
+   */
+  contextId: string;
+
+  /**
+   * Of every record that the sender has, the first 8 bytes of SHA-256 of its numbers and epochs, packed.
+   *
+   * @generated from field: bytes known = 2;
+   */
+  known: Uint8Array;
+
+  /**
+   * @generated from field: repeated converge.peer.v1.Fork forks = 3;
+   */
+  forks: Fork[];
+};
+
+/**
+ * Describes the message converge.peer.v1.ForksRequest.
+ * Use `create(ForksRequestSchema)` to create a new message.
+ */
+export const ForksRequestSchema: GenMessage<ForksRequest> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 40);
+
+/**
+ * @generated from message converge.peer.v1.ForksAnswer
+ */
+export type ForksAnswer = Message$1<"converge.peer.v1.ForksAnswer"> & {
+  /**
+   * @generated from field: bytes known = 2;
+   */
+  known: Uint8Array;
+
+  /**
+   * Records that the asker lacks, at least one if there are any.
+   *
+   * @generated from field: repeated converge.peer.v1.Fork forks = 3;
+   */
+  forks: Fork[];
+};
+
+/**
+ * Describes the message converge.peer.v1.ForksAnswer.
+ * Use `create(ForksAnswerSchema)` to create a new message.
+ */
+export const ForksAnswerSchema: GenMessage<ForksAnswer> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 41);
+
+/**
+ * Where two histories of a context parted, and what lost its place.
+ *
+ * @generated from message converge.peer.v1.Fork
+ */
+export type Fork = Message$1<"converge.peer.v1.Fork"> & {
+  /**
+   * @generated from field: uint64 after = 1;
+   */
+  after: bigint;
+
+  /**
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * Of the first entries that lost their place, packed.
+   *
+   * @generated from field: bytes hashes = 3;
+   */
+  hashes: Uint8Array;
+
+  /**
+   * @generated from field: converge.peer.v1.Epoch winner = 4;
+   */
+  winner?: Epoch | undefined;
+
+  /**
+   * @generated from field: converge.peer.v1.Epoch loser = 5;
+   */
+  loser?: Epoch | undefined;
+
+  /**
+   * @generated from field: uint64 found_at_s = 6;
+   */
+  foundAtS: bigint;
+
+  /**
+   * @generated from field: uint32 found_at_nanos = 7;
+   */
+  foundAtNanos: number;
+};
+
+/**
+ * Describes the message converge.peer.v1.Fork.
+ * Use `create(ForkSchema)` to create a new message.
+ */
+export const ForkSchema: GenMessage<Fork> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 42);
+
+/**
  * @generated from message converge.peer.v1.ForwardRequest
  */
-export type ForwardRequest = Message<"converge.peer.v1.ForwardRequest"> & {
+export type ForwardRequest = Message$1<"converge.peer.v1.ForwardRequest"> & {
   /**
    * @generated from field: uint32 hops = 1;
    */
@@ -1129,12 +1235,12 @@ export type ForwardRequest = Message<"converge.peer.v1.ForwardRequest"> & {
  * Use `create(ForwardRequestSchema)` to create a new message.
  */
 export const ForwardRequestSchema: GenMessage<ForwardRequest> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 40);
+  messageDesc(file_converge_peer_v1_peer, 43);
 
 /**
  * @generated from message converge.peer.v1.ForwardAnswer
  */
-export type ForwardAnswer = Message<"converge.peer.v1.ForwardAnswer"> & {
+export type ForwardAnswer = Message$1<"converge.peer.v1.ForwardAnswer"> & {
   /**
    * @generated from field: bytes body = 1;
    */
@@ -1146,7 +1252,536 @@ export type ForwardAnswer = Message<"converge.peer.v1.ForwardAnswer"> & {
  * Use `create(ForwardAnswerSchema)` to create a new message.
  */
 export const ForwardAnswerSchema: GenMessage<ForwardAnswer> = /*@__PURE__*/
-  messageDesc(file_converge_peer_v1_peer, 41);
+  messageDesc(file_converge_peer_v1_peer, 44);
+
+/**
+ * A node that keeps groups is told which members of them are connected to the sender.
+ *
+ * @generated from message converge.peer.v1.AnnounceRequest
+ */
+export type AnnounceRequest = Message$1<"converge.peer.v1.AnnounceRequest"> & {
+  /**
+   * Of the stream of groups that the sender has open. What it announces is forgotten when that ends.
+   *
+   * @generated from field: uint64 session = 1;
+   */
+  session: bigint;
+
+  /**
+   * Counts the announcements of a session, from 1 on.
+   *
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+
+  /**
+   * @generated from field: repeated converge.peer.v1.AnnounceItem items = 3;
+   */
+  items: AnnounceItem[];
+};
+
+/**
+ * Describes the message converge.peer.v1.AnnounceRequest.
+ * Use `create(AnnounceRequestSchema)` to create a new message.
+ */
+export const AnnounceRequestSchema: GenMessage<AnnounceRequest> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 45);
+
+/**
+ * What has changed about one group.
+ *
+ * @generated from message converge.peer.v1.AnnounceItem
+ */
+export type AnnounceItem = Message$1<"converge.peer.v1.AnnounceItem"> & {
+  /**
+   * @generated from field: string context_id = 1;
+   */
+  contextId: string;
+
+  /**
+   * @generated from field: repeated converge.peer.v1.Member joins = 2;
+   */
+  joins: Member[];
+
+  /**
+   * Ids of members. Applied before `joins`.
+   *
+   * @generated from field: repeated string leaves = 3;
+   */
+  leaves: string[];
+};
+
+/**
+ * Describes the message converge.peer.v1.AnnounceItem.
+ * Use `create(AnnounceItemSchema)` to create a new message.
+ */
+export const AnnounceItemSchema: GenMessage<AnnounceItem> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 46);
+
+/**
+ * @generated from message converge.peer.v1.AnnounceAnswer
+ */
+export type AnnounceAnswer = Message$1<"converge.peer.v1.AnnounceAnswer"> & {
+  /**
+   * @generated from field: repeated converge.peer.v1.AnnounceRefusal refusals = 1;
+   */
+  refusals: AnnounceRefusal[];
+};
+
+/**
+ * Describes the message converge.peer.v1.AnnounceAnswer.
+ * Use `create(AnnounceAnswerSchema)` to create a new message.
+ */
+export const AnnounceAnswerSchema: GenMessage<AnnounceAnswer> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 47);
+
+/**
+ * @generated from message converge.peer.v1.AnnounceRefusal
+ */
+export type AnnounceRefusal = Message$1<"converge.peer.v1.AnnounceRefusal"> & {
+  /**
+   * @generated from field: converge.peer.v1.AnnounceRefusal.Why why = 1;
+   */
+  why: AnnounceRefusal_Why;
+
+  /**
+   * @generated from field: string context_id = 2;
+   */
+  contextId: string;
+
+  /**
+   * Of members that may not join.
+   *
+   * @generated from field: string member_id = 3;
+   */
+  memberId: string;
+};
+
+/**
+ * Describes the message converge.peer.v1.AnnounceRefusal.
+ * Use `create(AnnounceRefusalSchema)` to create a new message.
+ */
+export const AnnounceRefusalSchema: GenMessage<AnnounceRefusal> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 48);
+
+/**
+ * @generated from enum converge.peer.v1.AnnounceRefusal.Why
+ */
+export enum AnnounceRefusal_Why {
+  /**
+   * @generated from enum value: WHY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The receiver does not keep the group, and took nothing of it.
+   *
+   * @generated from enum value: WHY_NOT_HOME = 1;
+   */
+  NOT_HOME = 1,
+
+  /**
+   * @generated from enum value: WHY_GROUP_FULL = 2;
+   */
+  GROUP_FULL = 2,
+
+  /**
+   * @generated from enum value: WHY_TOO_MANY_GROUPS = 3;
+   */
+  TOO_MANY_GROUPS = 3,
+}
+
+/**
+ * Describes the enum converge.peer.v1.AnnounceRefusal.Why.
+ */
+export const AnnounceRefusal_WhySchema: GenEnum<AnnounceRefusal_Why> = /*@__PURE__*/
+  enumDesc(file_converge_peer_v1_peer, 48, 0);
+
+/**
+ * A member of a group.
+ *
+ * @generated from message converge.peer.v1.Member
+ */
+export type Member = Message$1<"converge.peer.v1.Member"> & {
+  /**
+   * @generated from field: string member_id = 1;
+   */
+  memberId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: map<string, string> metadata = 3;
+   */
+  metadata: { [key: string]: string };
+
+  /**
+   * @generated from field: bytes node_id = 4;
+   */
+  nodeId: Uint8Array;
+
+  /**
+   * @generated from field: converge.peer.v1.Time joined_at = 5;
+   */
+  joinedAt?: Time | undefined;
+};
+
+/**
+ * Describes the message converge.peer.v1.Member.
+ * Use `create(MemberSchema)` to create a new message.
+ */
+export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 49);
+
+/**
+ * Since 1970-01-01 UTC.
+ *
+ * @generated from message converge.peer.v1.Time
+ */
+export type Time = Message$1<"converge.peer.v1.Time"> & {
+  /**
+   * @generated from field: uint64 seconds = 1;
+   */
+  seconds: bigint;
+
+  /**
+   * @generated from field: uint32 nanoseconds = 2;
+   */
+  nanoseconds: number;
+};
+
+/**
+ * Describes the message converge.peer.v1.Time.
+ * Use `create(TimeSchema)` to create a new message.
+ */
+export const TimeSchema: GenMessage<Time> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 50);
+
+/**
+ * @generated from message converge.peer.v1.Message
+ */
+export type Message = Message$1<"converge.peer.v1.Message"> & {
+  /**
+   * 16 bytes.
+   *
+   * @generated from field: bytes id = 1;
+   */
+  id: Uint8Array;
+
+  /**
+   * @generated from field: string from_member_id = 2;
+   */
+  fromMemberId: string;
+
+  /**
+   * @generated from field: bytes payload = 3;
+   */
+  payload: Uint8Array;
+
+  /**
+   * @generated from field: converge.peer.v1.Time sent_at = 4;
+   */
+  sentAt?: Time | undefined;
+};
+
+/**
+ * Describes the message converge.peer.v1.Message.
+ * Use `create(MessageSchema)` to create a new message.
+ */
+export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 51);
+
+/**
+ * @generated from message converge.peer.v1.BroadcastRequest
+ */
+export type BroadcastRequest = Message$1<"converge.peer.v1.BroadcastRequest"> & {
+  /**
+   * @generated from field: string context_id = 1;
+   */
+  contextId: string;
+
+  /**
+   * @generated from field: converge.peer.v1.Message message = 2;
+   */
+  message?: Message | undefined;
+};
+
+/**
+ * Describes the message converge.peer.v1.BroadcastRequest.
+ * Use `create(BroadcastRequestSchema)` to create a new message.
+ */
+export const BroadcastRequestSchema: GenMessage<BroadcastRequest> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 52);
+
+/**
+ * @generated from message converge.peer.v1.BroadcastAnswer
+ */
+export type BroadcastAnswer = Message$1<"converge.peer.v1.BroadcastAnswer"> & {
+  /**
+   * @generated from field: uint32 members = 1;
+   */
+  members: number;
+};
+
+/**
+ * Describes the message converge.peer.v1.BroadcastAnswer.
+ * Use `create(BroadcastAnswerSchema)` to create a new message.
+ */
+export const BroadcastAnswerSchema: GenMessage<BroadcastAnswer> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 53);
+
+/**
+ * @generated from message converge.peer.v1.GroupRequest
+ */
+export type GroupRequest = Message$1<"converge.peer.v1.GroupRequest"> & {
+  /**
+   * @generated from field: string context_id = 1;
+   */
+  contextId: string;
+};
+
+/**
+ * Describes the message converge.peer.v1.GroupRequest.
+ * Use `create(GroupRequestSchema)` to create a new message.
+ */
+export const GroupRequestSchema: GenMessage<GroupRequest> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 54);
+
+/**
+ * @generated from message converge.peer.v1.GroupAnswer
+ */
+export type GroupAnswer = Message$1<"converge.peer.v1.GroupAnswer"> & {
+  /**
+   * @generated from field: repeated converge.peer.v1.Member members = 1;
+   */
+  members: Member[];
+};
+
+/**
+ * Describes the message converge.peer.v1.GroupAnswer.
+ * Use `create(GroupAnswerSchema)` to create a new message.
+ */
+export const GroupAnswerSchema: GenMessage<GroupAnswer> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 55);
+
+/**
+ * @generated from message converge.peer.v1.WatchersRequest
+ */
+export type WatchersRequest = Message$1<"converge.peer.v1.WatchersRequest"> & {
+  /**
+   * @generated from field: string context_id = 1;
+   */
+  contextId: string;
+};
+
+/**
+ * Describes the message converge.peer.v1.WatchersRequest.
+ * Use `create(WatchersRequestSchema)` to create a new message.
+ */
+export const WatchersRequestSchema: GenMessage<WatchersRequest> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 56);
+
+/**
+ * @generated from message converge.peer.v1.WatchersAnswer
+ */
+export type WatchersAnswer = Message$1<"converge.peer.v1.WatchersAnswer"> & {
+  /**
+   * @generated from field: uint32 watchers = 1;
+   */
+  watchers: number;
+};
+
+/**
+ * Describes the message converge.peer.v1.WatchersAnswer.
+ * Use `create(WatchersAnswerSchema)` to create a new message.
+ */
+export const WatchersAnswerSchema: GenMessage<WatchersAnswer> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 57);
+
+/**
+ * @generated from message converge.peer.v1.GroupOpen
+ */
+export type GroupOpen = Message$1<"converge.peer.v1.GroupOpen"> & {
+  /**
+   * @generated from field: uint64 session = 1;
+   */
+  session: bigint;
+};
+
+/**
+ * Describes the message converge.peer.v1.GroupOpen.
+ * Use `create(GroupOpenSchema)` to create a new message.
+ */
+export const GroupOpenSchema: GenMessage<GroupOpen> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 58);
+
+/**
+ * @generated from message converge.peer.v1.GroupItem
+ */
+export type GroupItem = Message$1<"converge.peer.v1.GroupItem"> & {
+  /**
+   * @generated from field: repeated converge.peer.v1.GroupNews news = 1;
+   */
+  news: GroupNews[];
+};
+
+/**
+ * Describes the message converge.peer.v1.GroupItem.
+ * Use `create(GroupItemSchema)` to create a new message.
+ */
+export const GroupItemSchema: GenMessage<GroupItem> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 59);
+
+/**
+ * What the sender's node has to hear of a group. All that concerns one group comes in order.
+ *
+ * @generated from message converge.peer.v1.GroupNews
+ */
+export type GroupNews = Message$1<"converge.peer.v1.GroupNews"> & {
+  /**
+   * @generated from field: string context_id = 1;
+   */
+  contextId: string;
+
+  /**
+   * @generated from oneof converge.peer.v1.GroupNews.news
+   */
+  news: {
+    /**
+     * @generated from field: converge.peer.v1.GroupState state = 2;
+     */
+    value: GroupState;
+    case: "state";
+  } | {
+    /**
+     * @generated from field: converge.peer.v1.Message message = 3;
+     */
+    value: Message;
+    case: "message";
+  } | {
+    /**
+     * @generated from field: converge.peer.v1.MemberChange change = 4;
+     */
+    value: MemberChange;
+    case: "change";
+  } | {
+    /**
+     * The id of a member that has joined at too many other nodes since.
+     *
+     * @generated from field: string replaced = 5;
+     */
+    value: string;
+    case: "replaced";
+  } | {
+    /**
+     * The group is not kept any more.
+     *
+     * @generated from field: converge.peer.v1.Moved moved = 6;
+     */
+    value: Moved;
+    case: "moved";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message converge.peer.v1.GroupNews.
+ * Use `create(GroupNewsSchema)` to create a new message.
+ */
+export const GroupNewsSchema: GenMessage<GroupNews> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 60);
+
+/**
+ * Who is there now that an announcement was taken.
+ *
+ * @generated from message converge.peer.v1.GroupState
+ */
+export type GroupState = Message$1<"converge.peer.v1.GroupState"> & {
+  /**
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * @generated from field: repeated converge.peer.v1.Member members = 2;
+   */
+  members: Member[];
+};
+
+/**
+ * Describes the message converge.peer.v1.GroupState.
+ * Use `create(GroupStateSchema)` to create a new message.
+ */
+export const GroupStateSchema: GenMessage<GroupState> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 61);
+
+/**
+ * @generated from message converge.peer.v1.MemberChange
+ */
+export type MemberChange = Message$1<"converge.peer.v1.MemberChange"> & {
+  /**
+   * @generated from field: converge.peer.v1.MemberChange.Kind kind = 1;
+   */
+  kind: MemberChange_Kind;
+
+  /**
+   * @generated from field: converge.peer.v1.Member member = 2;
+   */
+  member?: Member | undefined;
+};
+
+/**
+ * Describes the message converge.peer.v1.MemberChange.
+ * Use `create(MemberChangeSchema)` to create a new message.
+ */
+export const MemberChangeSchema: GenMessage<MemberChange> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 62);
+
+/**
+ * @generated from enum converge.peer.v1.MemberChange.Kind
+ */
+export enum MemberChange_Kind {
+  /**
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: KIND_JOINED = 1;
+   */
+  JOINED = 1,
+
+  /**
+   * @generated from enum value: KIND_UPDATED = 2;
+   */
+  UPDATED = 2,
+
+  /**
+   * @generated from enum value: KIND_LEFT = 3;
+   */
+  LEFT = 3,
+}
+
+/**
+ * Describes the enum converge.peer.v1.MemberChange.Kind.
+ */
+export const MemberChange_KindSchema: GenEnum<MemberChange_Kind> = /*@__PURE__*/
+  enumDesc(file_converge_peer_v1_peer, 62, 0);
+
+/**
+ * @generated from message converge.peer.v1.Moved
+ */
+export type Moved = Message$1<"converge.peer.v1.Moved"> & {
+};
+
+/**
+ * Describes the message converge.peer.v1.Moved.
+ * Use `create(MovedSchema)` to create a new message.
+ */
+export const MovedSchema: GenMessage<Moved> = /*@__PURE__*/
+  messageDesc(file_converge_peer_v1_peer, 63);
 
 /**
  * @generated from enum converge.peer.v1.CallKind
@@ -1240,6 +1875,41 @@ export enum CallKind {
    * @generated from enum value: CALL_KIND_FORWARD = 12;
    */
   FORWARD = 12,
+
+  /**
+   * ForksRequest, ForksAnswer.
+   *
+   * @generated from enum value: CALL_KIND_FORKS = 13;
+   */
+  FORKS = 13,
+
+  /**
+   * AnnounceRequest, AnnounceAnswer.
+   *
+   * @generated from enum value: CALL_KIND_ANNOUNCE = 14;
+   */
+  ANNOUNCE = 14,
+
+  /**
+   * BroadcastRequest, BroadcastAnswer.
+   *
+   * @generated from enum value: CALL_KIND_BROADCAST = 15;
+   */
+  BROADCAST = 15,
+
+  /**
+   * GroupRequest, GroupAnswer.
+   *
+   * @generated from enum value: CALL_KIND_GROUP = 16;
+   */
+  GROUP = 16,
+
+  /**
+   * WatchersRequest, WatchersAnswer.
+   *
+   * @generated from enum value: CALL_KIND_WATCHERS = 17;
+   */
+  WATCHERS = 17,
 }
 
 /**
@@ -1249,7 +1919,8 @@ export const CallKindSchema: GenEnum<CallKind> = /*@__PURE__*/
   enumDesc(file_converge_peer_v1_peer, 0);
 
 /**
- * The bodies and items of streams are bytes that the parts which use them define.
+ * The bodies and items of streams are bytes that the parts which use them define. A stream of groups is opened with GroupOpen, and
+ * its items are GroupItems: the first has nothing, and says that announcements are taken.
  *
  * @generated from enum converge.peer.v1.StreamKind
  */
