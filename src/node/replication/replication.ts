@@ -2,6 +2,7 @@ import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { frontierRoot } from "../../core/merkle/frontier.ts";
 import { placementOrder } from "../../core/placement.ts";
+import { copiesRequired } from "../../core/write-copies.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
 import type {
@@ -26,7 +27,7 @@ import { PeerPipe } from "./peer-pipe.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { RepairKeeper } from "./repair-keeper.ts";
 import { createReplicationCounts, type LedCounts, type ReplicationCounts } from "./replication-counts.ts";
-import { nobodyHome, notExchanged } from "./refusals.ts";
+import { nobodyHome, notExchanged, notHome, unheard } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
 export type Route = { readonly kind: "here" } | { readonly kind: "there"; readonly nodeId: string };
@@ -75,7 +76,7 @@ export class Replication {
       {
         ...parts,
         open: (contextId) => this.open(contextId),
-        lead: (contextId) => this.lead(contextId),
+        newest: (contextId) => this.#newest(contextId),
         contextIds: (startAfter, limit) => parts.replicas.contextIds(startAfter, limit),
       },
       parts.rebalancer,
@@ -117,11 +118,9 @@ export class Replication {
 
   /** Like {@link holdersOf}, and asks the other nodes about a context that this one has not heard of. */
   async locate(contextId: string): Promise<readonly string[]> {
-    const { terms } = await this.open(contextId);
-    if (terms === undefined && this.#locations.known(contextId) === undefined) {
-      const found = await this.#locations.find(contextId);
-      if (found !== undefined) return found;
-    }
+    const replica = await this.open(contextId);
+    if (!replica.isHolder && this.#locations.known(contextId) === undefined)
+      await this.#locations.find(contextId);
     return await this.holdersOf(contextId);
   }
 
@@ -135,9 +134,8 @@ export class Replication {
   async holdersOf(contextId: string): Promise<readonly string[]> {
     const replica = await this.open(contextId);
     const { terms } = replica;
-    const { selfId } = this.#parts.view;
-    if (terms !== undefined && !terms.leaving && terms.holders.includes(selfId)) return terms.holders;
-    return this.#locations.known(contextId) ?? this.#placed(contextId);
+    if (terms !== undefined && replica.isHolder) return terms.holders;
+    return this.#locations.known(contextId) ?? terms?.holders ?? this.#placed(contextId);
   }
 
   /**
@@ -148,10 +146,25 @@ export class Replication {
     if (!this.#parts.view.hasExchanged) throw notExchanged();
     const replica = await this.open(contextId);
     if (replica.isWritable) return;
-    // Somebody may have made it while the roster was another.
-    const found = replica.terms === undefined ? await this.#locations.find(contextId) : undefined;
-    const holders = found ?? this.#placed(contextId);
-    await replica.ensureLead({ holders, isNew: found === undefined });
+    const { terms } = replica;
+    if (terms !== undefined && replica.isHolder)
+      return await replica.ensureLead({ holders: terms.holders, isNew: false });
+    // Somebody may have made it while the roster was another, or this node is a holder and was not told.
+    const { newest, silent } = await this.#locations.find(contextId);
+    if (newest !== undefined) return await replica.ensureLead({ holders: newest.holders, isNew: false });
+    if (terms !== undefined) throw notHome(contextId);
+    this.#checkNobodyHas(contextId, silent);
+    await replica.ensureLead({ holders: this.#placed(contextId), isNew: true });
+  }
+
+  /** Throws UNAVAILABLE if nodes that did not say what they have of a context may be enough to have committed entries of it. */
+  #checkNobodyHas(contextId: string, silent: readonly string[]): void {
+    const { view, rules } = this.#parts;
+    if (rules.writeCopies === "1") return;
+    const most = Math.min(rules.replicas, view.roster().length);
+    const isAmongAlive = silent.some((nodeId) => view.isAlive(nodeId));
+    if (isAmongAlive || silent.length >= copiesRequired(rules.writeCopies, most))
+      throw unheard(contextId, silent, view);
   }
 
   /** Tries for a short while to become the home of a context before it is read, so that what was acknowledged is seen. */
@@ -272,6 +285,11 @@ export class Replication {
     if (fromNodeId !== this.#parts.view.selfId) await replica?.tellHolders(fromNodeId);
   }
 
+  /** Returns the newest of what other nodes have of a context; undefined if nobody who answers keeps it. */
+  async #newest(contextId: string): Promise<Holding | undefined> {
+    return (await this.#locations.find(contextId)).newest;
+  }
+
   digest(
     fromNodeId: string,
     request: PeerCalls["digest"]["request"],
@@ -334,12 +352,14 @@ export class Replication {
   async #nudgeHome(contextId: string): Promise<void> {
     const route = await this.route(contextId);
     if (route.kind === "here") return await this.nudge(this.#parts.view.selfId, contextId);
-    await this.#parts.peers.call(
-      route.nodeId,
-      "nudge",
-      { contextId },
-      { timeoutMs: this.#timing.replicateMs },
-    );
+    const { peers } = this.#parts;
+    const { askMs, replicateMs } = this.#timing;
+    // The holders may have changed without a word to this node.
+    const { holding } = await peers.call(route.nodeId, "holding", { contextId }, { timeoutMs: askMs });
+    const newest = holding?.leaving === false ? holding : await this.#newest(contextId);
+    const replica = await this.open(contextId);
+    if (newest !== undefined && (await replica.learn(newest))) return;
+    await peers.call(route.nodeId, "nudge", { contextId }, { timeoutMs: replicateMs });
   }
 
   #stored(state: ContextState, rows: readonly StoredEntry[] | undefined): void {
@@ -358,6 +378,7 @@ export class Replication {
         this.#counts.takeovers += 1;
         this.#tellForks(contextId, undefined);
       },
+      holdersChanged: () => this.#rebalancer.holdersChanged(contextId),
     });
     if (this.#isStopped) this.#parts.replicas.release(state);
     else {
