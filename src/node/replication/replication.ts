@@ -27,6 +27,7 @@ import { PeerPipe } from "./peer-pipe.ts";
 import { Rebalancer } from "./rebalancer.ts";
 import { RepairKeeper } from "./repair-keeper.ts";
 import { createReplicationCounts, type LedCounts, type ReplicationCounts } from "./replication-counts.ts";
+import { OpenContexts } from "./open-contexts.ts";
 import { nobodyHome, notExchanged, notHome, unheard } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
@@ -39,8 +40,7 @@ export type Route = { readonly kind: "here" } | { readonly kind: "there"; readon
 export class Replication {
   readonly #parts: ReplicationParts;
   readonly #timing: ReplicationTiming;
-  readonly #contexts = new Map<string, ContextReplica>();
-  readonly #opening = new Map<string, Promise<ContextReplica>>();
+  readonly #contexts: OpenContexts;
   readonly #pipes = new Map<string, PeerPipe>();
   readonly #locations: Locations;
   readonly #archives: ArchiveKeeper;
@@ -51,10 +51,15 @@ export class Replication {
   readonly #repairs: RepairKeeper;
   readonly #counts = createReplicationCounts();
   readonly #unsubscribe: () => void;
-  #isStopped = false;
 
   constructor(parts: ReplicationParts & Pick<ArchiveKeeperParts, "appendMoved">) {
     this.#parts = parts;
+    this.#contexts = new OpenContexts({
+      replicas: parts.replicas,
+      create: (contextId, state) => this.#create(contextId, state),
+      // What is known of a context whose home this node was is stored now.
+      forgets: (contextId, before) => this.#digests.changing(contextId, before),
+    });
     this.#forks = new ForkExchange({
       ...parts,
       learned: (contextId, from) => this.#tellForks(contextId, from),
@@ -183,13 +188,7 @@ export class Replication {
 
   /** Returns the context as this node keeps it, or would. */
   open(contextId: string): Promise<ContextReplica> {
-    const known = this.#contexts.get(contextId);
-    if (known !== undefined) return Promise.resolve(known);
-    const opening =
-      this.#opening.get(contextId) ??
-      this.#read(contextId).finally(() => void this.#opening.delete(contextId));
-    this.#opening.set(contextId, opening);
-    return opening;
+    return this.#contexts.open(contextId);
   }
 
   /** Returns how many copies of an entry are known, and how many holders there are. */
@@ -328,7 +327,6 @@ export class Replication {
 
   /** Ends everything that was begun. */
   stop(): void {
-    this.#isStopped = true;
     this.#archives.stop();
     this.#forks.stop();
     this.#antiEntropy.stop();
@@ -336,11 +334,7 @@ export class Replication {
     this.#repairs.stop();
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
-    for (const context of this.#contexts.values()) {
-      context.close();
-      this.#parts.replicas.release(context.state);
-    }
-    this.#contexts.clear();
+    this.#contexts.stop();
   }
 
   /** Returns who would keep a context that began now. */
@@ -368,9 +362,8 @@ export class Replication {
     replica?.stored(rows);
   }
 
-  async #read(contextId: string): Promise<ContextReplica> {
-    const state = await this.#parts.replicas.acquire(contextId);
-    const replica = new ContextReplica(this.#parts, state, {
+  #create(contextId: string, state: ContextState): ContextReplica {
+    return new ContextReplica(this.#parts, state, {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
       counts: this.#counts,
@@ -380,35 +373,12 @@ export class Replication {
       },
       holdersChanged: () => this.#rebalancer.holdersChanged(contextId),
     });
-    if (this.#isStopped) this.#parts.replicas.release(state);
-    else {
-      this.#contexts.set(contextId, replica);
-      this.#evict();
-    }
-    return replica;
   }
 
   /** Tells the other holders of the forks of a context, if this node is its home: it is the one that all of them hear. */
   #tellForks(contextId: string, except: string | undefined): void {
     const followers = this.#contexts.get(contextId)?.lead?.followers() ?? [];
     for (const nodeId of followers) if (nodeId !== except) this.#forks.wake(contextId, nodeId);
-  }
-
-  /** Forgets contexts that nobody needs now; a home that is forgotten takes over anew. */
-  #evict(): void {
-    let looks = 8;
-    for (const [contextId, replica] of this.#contexts) {
-      if (this.#contexts.size <= limits.replicasCachedMax || looks === 0) return;
-      looks -= 1;
-      this.#contexts.delete(contextId);
-      if (replica.isBusy) this.#contexts.set(contextId, replica);
-      else {
-        // What is known of a context whose home this node was is stored now.
-        if (replica.lead !== undefined) this.#digests.changing(contextId, replica.state.shared?.replica);
-        replica.close();
-        this.#parts.replicas.release(replica.state);
-      }
-    }
   }
 
   #pipeTo(nodeId: string): PeerPipe {
