@@ -27,6 +27,7 @@ export function joinExtras(all: readonly CommitExtras[]): CommitExtras {
   const roster = all.map((extras) => extras.roster).reduce(joinedRoster);
   const incarnations = all.flatMap(({ gossipIncarnation: one }) => (one === undefined ? [] : [one]));
   return {
+    repairs: all.flatMap(({ repairs }) => repairs ?? []),
     subtrees: all.flatMap(({ subtrees }) => subtrees ?? []),
     signed: all.flatMap(({ signed }, index) => lasting(signed, index)),
     logged: all.flatMap(({ logged }, index) => lasting(logged, index)),

@@ -26,6 +26,15 @@ export interface FoundEntry {
   readonly detail: string;
 }
 
+/** What is known to be damaged of one log. */
+export interface DamagedLog {
+  /** Undefined if it was damaged before this process began, and nobody has verified it since. */
+  readonly contextId: string | undefined;
+  readonly log: number;
+  /** Ascending. */
+  readonly sequences: readonly number[];
+}
+
 /** Marks of one commit, at most. */
 const marksPerCommitMax = 4096;
 
@@ -40,6 +49,9 @@ export class DamageList implements KnownDamage {
   #unlisted = 0;
   /** What is wrong above the entries, by context id; undefined for what belongs to none. */
   readonly #troubles = new Map<string | undefined, string>();
+  /** Whose logs those with damaged entries are, as far as that was told. */
+  readonly #contextIds = new Map<number, string>();
+  readonly #listeners = new Set<() => void>();
   /** Newest marks that are not known to be on disk. */
   readonly #unsaved = new Map<string, DamageMark>();
   #isLoaded = false;
@@ -63,6 +75,25 @@ export class DamageList implements KnownDamage {
   /** Logs with damaged entries. */
   get logs(): readonly number[] {
     return [...this.#byLog.keys()];
+  }
+
+  /** What is damaged of entries. */
+  get byLog(): readonly DamagedLog[] {
+    return [...this.#byLog].map(([log, sequences]) => ({
+      ...{ contextId: this.#contextIds.get(log), log },
+      sequences: [...sequences],
+    }));
+  }
+
+  /** Contexts with damage above their entries. */
+  get troubledContexts(): readonly string[] {
+    return [...this.#troubles.keys()].filter((contextId) => contextId !== undefined);
+  }
+
+  /** Calls `listener` when damage was found that was not known, until the returned function is called. */
+  onFound(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Reads the marks of earlier runs unless that was done. Throws StoreError while the store is not open. */
@@ -92,6 +123,7 @@ export class DamageList implements KnownDamage {
     log: number,
     { damaged, intact }: { damaged: readonly FoundEntry[]; intact: readonly number[] },
   ): Promise<void> {
+    if (damaged.length > 0) this.#contextIds.set(log, contextId);
     const added = damaged.filter(({ sequence }) => !this.has(log, sequence));
     for (const { sequence } of added) this.#add(log, sequence);
     const removed = this.#byLog.has(log) ? intact.filter((sequence) => this.#remove(log, sequence)) : [];
@@ -101,6 +133,7 @@ export class DamageList implements KnownDamage {
     if (healed !== undefined) this.#observer.healed({ contextId, sequence: healed, entries: removed.length });
     for (const { sequence } of added) this.#note({ log, sequence, damaged: true });
     for (const sequence of removed) this.#note({ log, sequence, damaged: false });
+    if (first !== undefined) this.#tell();
     await this.#save();
   }
 
@@ -114,13 +147,21 @@ export class DamageList implements KnownDamage {
     }
     if (before === undefined && this.#troubles.size >= limits.damagedEntriesMax) return;
     this.#troubles.set(contextId, detail);
-    if (before === undefined) this.#observer.found({ contextId, sequence: 0, entries: 0, detail });
+    if (before !== undefined) return;
+    this.#observer.found({ contextId, sequence: 0, entries: 0, detail });
+    this.#tell();
+  }
+
+  /** Returns what is wrong above the entries of a context; undefined if nothing is known to be. */
+  troubleOf(contextId: string): string | undefined {
+    return this.#troubles.get(contextId);
   }
 
   /** Forgets a log that no context has any more. Resolves like `verified`. */
   async forget(log: number): Promise<void> {
     const sequences = this.#byLog.get(log) ?? [];
     this.#byLog.delete(log);
+    this.#contextIds.delete(log);
     this.#entries -= sequences.length;
     for (const sequence of sequences) this.#note({ log, sequence, damaged: false });
     await this.#save();
@@ -160,9 +201,16 @@ export class DamageList implements KnownDamage {
     const position = positionAfter(sequences, sequence - 1);
     if (sequences[position] !== sequence) return false;
     sequences.splice(position, 1);
-    if (sequences.length === 0) this.#byLog.delete(log);
+    if (sequences.length === 0) {
+      this.#byLog.delete(log);
+      this.#contextIds.delete(log);
+    }
     this.#entries -= 1;
     return true;
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
   }
 
   #note(mark: DamageMark): void {

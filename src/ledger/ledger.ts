@@ -6,7 +6,7 @@
 
 import { assert } from "../core/assert.ts";
 import { entryBytes } from "../core/entry.ts";
-import { LedgerError } from "../core/errors.ts";
+import type { LedgerError } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";
@@ -137,7 +137,7 @@ export class Ledger implements LedgerApi {
     const verification = new Verification({ ...shared, damage });
     this.#proofs = createProofs({ ...shared, signer, verification });
     this.replicas = new Replicas({
-      ...{ ...shared, damage, trees: () => this.#proofs.trees },
+      ...{ ...shared, damage, verification, trees: () => this.#proofs.trees },
       generations: () => this.#proofs.generations,
       changed: (contextId) => verification.interrupt(contextId),
       viewer: {

@@ -182,6 +182,12 @@ export interface RosterChange {
 export interface Commit {
   readonly rows: readonly NewRow[];
   readonly heads: readonly HeadChange[];
+  /**
+   * Each takes the place of what is left of the row with its log and sequence. It is left out unless a head covers that
+   * sequence once the heads of this commit have moved: nothing is added, and archives stay as they are. A row that can be found
+   * by an id stays so.
+   */
+  readonly repairs?: readonly NewRow[];
   readonly subtrees?: readonly NewSubtree[];
   /** Each takes the place of the one its context had. */
   readonly signed?: readonly SignedHead[];

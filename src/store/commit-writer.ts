@@ -14,6 +14,7 @@ import type { PackedRemovals } from "./packed-removals.ts";
 import { queryOnce } from "./query-once.ts";
 import { archivedLogs, RemovalWriter } from "./removal-writer.ts";
 import { noRemovals, removalsOf } from "./removals.ts";
+import { RepairWriter } from "./repair-writer.ts";
 import { ReplicaWriter } from "./replica-writer.ts";
 import { RosterWriter } from "./roster-writer.ts";
 import { sqliteCode, toStoreError } from "./sqlite-failure.ts";
@@ -38,6 +39,7 @@ export class CommitWriter {
   readonly #roster: RosterWriter;
   readonly #removals: RemovalWriter;
   readonly #replicas: ReplicaWriter;
+  readonly #repairs: RepairWriter;
   readonly #staged: StagedRows;
   /** Logs that an earlier instance left with rows that no head may cover. */
   readonly #orphans: Set<number>;
@@ -61,6 +63,7 @@ export class CommitWriter {
     this.#roster = new RosterWriter(db);
     this.#removals = new RemovalWriter(db, this.#integrity);
     this.#replicas = new ReplicaWriter(db);
+    this.#repairs = new RepairWriter(db);
     this.#forgetOrphanTrees();
   }
 
@@ -80,6 +83,7 @@ export class CommitWriter {
       const latestOf = (log: number): number => this.#latestOf(log);
       const plan = this.#staged.plan(commit.rows, commit.heads, latestOf, removals);
       this.#write(commit.rows, plan);
+      if (commit.repairs !== undefined) this.#repairs.write(commit.repairs, latestOf);
       if (commit.integrity !== undefined) {
         this.#integrity.write(commit.integrity, (log) => this.#lastOf(log, plan));
       }
@@ -131,6 +135,7 @@ export class CommitWriter {
     this.#roster.finalize();
     this.#removals.finalize();
     this.#replicas.finalize();
+    this.#repairs.finalize();
     for (const statement of Object.values(this.#sql)) statement.finalize();
   }
 

@@ -61,6 +61,12 @@ export class MemoryRows {
     if (id !== undefined && (byId.get(id)?.sequence ?? Infinity) >= row.sequence) byId.set(id, row);
   }
 
+  /** Like `write`, and keeps the id by which the row can be found unless there is another. */
+  repair(row: NewRow): void {
+    const { findableId = this.#logs.get(row.log)?.rows[row.sequence - 1]?.findableId } = row;
+    this.write({ ...row, findableId });
+  }
+
   /** Moves rows after `after` to the log `archive`, and deletes those after `through`. */
   archive(log: number, after: number, through: number, archive: number): void {
     for (const row of this.of(log, after, through)) this.write({ ...row, log: archive });

@@ -180,6 +180,7 @@ class MemoryStore implements Store {
     for (const row of commit.rows) this.#rows.write(row);
     for (const move of moves) this.#heads.move(move);
     this.#staged.apply(plan);
+    for (const row of commit.repairs ?? []) if (row.sequence <= latestOf(row.log)) this.#rows.repair(row);
     this.#integrity.write(commit, (log) => Math.max(latestOf(log), this.#staged.lastOf(log)));
     this.#roster.write(commit);
     this.#replicas.write(commit);

@@ -4,7 +4,8 @@
  * `f64 log, f64 sequence, u32 wire, u16 key, u16 id (65535: none), u16 hash` and their bytes, then heads
  * `u16 id, u8 has from, f64 log, f64 latest, f64 bytes` of the old head, then of the new one
  * `f64 log, f64 latest, f64 bytes, i64 lamport, i64 appendedAtNs, i64 createdAtNs`, and the id, and at the end
- * what `packed-roster.ts`, `packed-removals.ts`, `packed-replicas.ts` and `packed-integrity.ts` say, of the parts it has.
+ * what `packed-roster.ts`, `packed-removals.ts`, `packed-replicas.ts` and `packed-integrity.ts` say, of the parts it has,
+ * and rows that are to replace damaged ones: their number as u32, and each as above.
  *
  * @module
  */
@@ -47,11 +48,13 @@ export interface PackedCommit {
   readonly roster: PackedRoster | undefined;
   readonly removals: PackedRemovals | undefined;
   readonly replicas: PackedReplicas | undefined;
+  readonly repairs: readonly PackedRow[] | undefined;
 }
 
 /** Bits of the byte that says which parts there are. */
-const hasPart = { roster: 1, removals: 2, replicas: 4, integrity: 8 };
+const hasPart = { roster: 1, removals: 2, replicas: 4, integrity: 8, repairs: 16 };
 const countsBytes = 9;
+const repairsCountBytes = 4;
 const rowHeadBytes = 26;
 const headHeadBytes = 75;
 const noId = 65_535;
@@ -66,7 +69,14 @@ export function packCommit(
   const rosterBytes = rosterBytesMax(commit);
   const removalsBytes = removalsBytesMax(commit);
   const replicasBytes = replicasBytesMax(commit);
-  const size = packedBytesMax(commit) + integrityBytes + rosterBytes + removalsBytes + replicasBytes;
+  const { repairs = [] } = commit;
+  const size =
+    packedBytesMax(commit) +
+    integrityBytes +
+    rosterBytes +
+    removalsBytes +
+    replicasBytes +
+    rowsBytesMax(repairs);
   const buffer =
     spare !== undefined && spare.byteLength >= size ? spare : new ArrayBuffer(Math.max(size, bufferBytesMin));
   const bytes = new Uint8Array(buffer);
@@ -78,6 +88,7 @@ export function packCommit(
   if (removalsBytes > 0) parts |= hasPart.removals;
   if (replicasBytes > 0) parts |= hasPart.replicas;
   if (integrityBytes > 0) parts |= hasPart.integrity;
+  if (repairs.length > 0) parts |= hasPart.repairs;
   view.setUint8(8, parts);
   let at = countsBytes;
   for (const row of commit.rows) at = packRow(bytes, view, at, row);
@@ -86,6 +97,11 @@ export function packCommit(
   if (removalsBytes > 0) at = packRemovals(bytes, view, at, commit);
   if (replicasBytes > 0) at = packReplicas(bytes, view, at, commit);
   if (integrityBytes > 0) at = packIntegrity(bytes, view, at, commit);
+  if (repairs.length > 0) {
+    view.setUint32(at, repairs.length, true);
+    at += repairsCountBytes;
+    for (const row of repairs) at = packRow(bytes, view, at, row);
+  }
   assert(at <= size, "a packed commit fits the size worked out for it");
   return buffer;
 }
@@ -105,17 +121,30 @@ export function unpackCommit(buffer: ArrayBuffer): PackedCommit {
   if ((parts & hasPart.roster) !== 0) ({ roster, end: at } = unpackRoster(bytes, view, at));
   if ((parts & hasPart.removals) !== 0) ({ removals, end: at } = unpackRemovals(bytes, view, at));
   if ((parts & hasPart.replicas) !== 0) ({ replicas, end: at } = unpackReplicas(bytes, view, at));
-  const integrity = (parts & hasPart.integrity) === 0 ? undefined : unpackIntegrity(bytes, view, at);
-  return { rows, heads, roster, removals, replicas, integrity };
+  let integrity: PackedIntegrity | undefined;
+  if ((parts & hasPart.integrity) !== 0) ({ integrity, end: at } = unpackIntegrity(bytes, view, at));
+  const repairs = (parts & hasPart.repairs) === 0 ? undefined : unpackRepairs(bytes, view, at);
+  return { rows, heads, roster, removals, replicas, integrity, repairs };
+}
+
+function unpackRepairs(bytes: Uint8Array, view: DataView, start: number): readonly PackedRow[] {
+  const rows: PackedRow[] = [];
+  let at = start + repairsCountBytes;
+  for (let left = view.getUint32(start, true); left > 0; left -= 1) at = unpackRow(bytes, view, at, rows);
+  return rows;
 }
 
 /** UTF-8 takes at most 3 bytes for each unit of a string; counting exactly would cost a second walk. */
 function packedBytesMax(commit: Commit): number {
-  let bytes = countsBytes;
-  for (const { key, findableId, contentHash, wire } of commit.rows) {
-    bytes += rowHeadBytes + 3 * (key.length + (findableId?.length ?? 0)) + contentHash.length + wire.length;
-  }
+  let bytes = countsBytes + repairsCountBytes + rowsBytesMax(commit.rows);
   for (const { contextId } of commit.heads) bytes += headHeadBytes + 3 * contextId.length;
+  return bytes;
+}
+
+function rowsBytesMax(rows: readonly NewRow[]): number {
+  let bytes = 0;
+  for (const { key, findableId, contentHash, wire } of rows)
+    bytes += rowHeadBytes + 3 * (key.length + (findableId?.length ?? 0)) + contentHash.length + wire.length;
   return bytes;
 }
 

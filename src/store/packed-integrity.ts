@@ -68,7 +68,12 @@ export function packIntegrity(bytes: Uint8Array, view: DataView, start: number, 
   return at;
 }
 
-export function unpackIntegrity(bytes: Uint8Array, view: DataView, start: number): PackedIntegrity {
+/** Reads this part from `start` on and returns where it ends, too. */
+export function unpackIntegrity(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+): { readonly integrity: PackedIntegrity; readonly end: number } {
   let at = start + countsBytes;
   /** Reads as many as count number `list` says, each of which takes what `next` returns beside it. */
   function listOf<T>(list: number, next: () => readonly [T, number]): T[] {
@@ -81,7 +86,7 @@ export function unpackIntegrity(bytes: Uint8Array, view: DataView, start: number
   const number = (offset: number) => view.getFloat64(at + offset, true);
   const part = (offset: number, length: number) => bytes.subarray(at + offset, at + offset + length);
   const idBytes = () => view.getUint16(at, true);
-  return {
+  const integrity = {
     subtrees: listOf(0, () => [
       { log: number(0), index: number(8), level: view.getUint8(at + 16), root: part(17, hashBytes) },
       subtreeBytes,
@@ -104,6 +109,7 @@ export function unpackIntegrity(bytes: Uint8Array, view: DataView, start: number
       damageBytes,
     ]),
   };
+  return { integrity, end: at };
 }
 
 function setRoot(bytes: Uint8Array, at: number, root: Uint8Array): number {

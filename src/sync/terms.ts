@@ -90,16 +90,26 @@ export function judgeReplicate(
   return sameBytes(item.rootAfter, root) ? { kind: "extend", skip: 0 } : { kind: "behind", latest };
 }
 
-/** Judges the wish of a writer that this node takes its history. */
+/** Judges the wish of a writer that this node takes its history. One that was to give its copy up may be wanted again. */
 export function judgeAdopt(view: HolderView, claim: Claim): Refusal | { readonly kind: "adopt" } {
-  return refusalOf(view, claim) ?? { kind: "adopt" };
+  return refusalOf(wanted(view), claim) ?? { kind: "adopt" };
+}
+
+function wanted(view: HolderView): HolderView {
+  return view.terms === undefined ? view : { ...view, terms: { ...view.terms, leaving: false } };
 }
 
 export type PrepareVerdict = Refusal | { readonly kind: "promise" };
 
 /** Judges the wish of a node to become the writer under an epoch. */
 export function judgePrepare(view: HolderView, claim: Claim): PrepareVerdict {
-  return refusalOf(view, claim) ?? { kind: "promise" };
+  const refusal = refusalOf(view, claim);
+  if (refusal !== undefined) return refusal;
+  const terms = termsOf(view);
+  // One that was a holder once, and was away when that changed, must not find others that were.
+  const isStranger =
+    terms !== undefined && terms.accepted.counter > 0 && !terms.holders.includes(claim.epoch.nodeId);
+  return isStranger ? { kind: "not-holder", holders: terms.holders } : { kind: "promise" };
 }
 
 /** Returns the terms after a promise to `claim`. */
@@ -126,7 +136,6 @@ export function judgeHolders(
   if (terms !== undefined && compareEpochs(claim.epoch, terms.promised) < 0)
     return { kind: "refused", promised: terms.promised };
   if (!claim.holders.includes(view.selfId)) return { kind: "leave" };
-  if (terms?.leaving === true) return { kind: "not-holder", holders: terms.holders };
   const { position } = claim;
   if (view.latest !== position.latest || !sameBytes(view.root, position.root))
     return { kind: "behind", latest: view.latest };

@@ -105,6 +105,7 @@ const commit: fc.Arbitrary<Commit> = fc.oneof(
   fc.record(
     {
       ...rowsAndHeads,
+      repairs: fc.array(row, { maxLength: 5 }),
       subtrees: fc.array(subtree, { maxLength: 5 }),
       signed: fc.array(signedHead, { maxLength: 5 }),
       logged: fc.array(fc.record({ contextId: text, size: safe }), { maxLength: 5 }),
@@ -126,7 +127,7 @@ const commit: fc.Arbitrary<Commit> = fc.oneof(
 
 /** What unpacking must give, worked out without packing. */
 function unpacked(commit: Commit) {
-  const { rows, heads, subtrees = [], signed = [], logged = [], damage = [] } = commit;
+  const { rows, heads, repairs = [], subtrees = [], signed = [], logged = [], damage = [] } = commit;
   const integrity = {
     subtrees,
     signed: signed.map(({ contextId, ...rest }) => ({ ...rest, id: encodeUtf8(contextId) })),
@@ -139,11 +140,8 @@ function unpacked(commit: Commit) {
     roster: unpackedRoster(commit),
     removals: unpackedRemovals(commit),
     replicas: unpackedReplicas(commit),
-    rows: rows.map(({ key, findableId, ...rest }) => ({
-      ...rest,
-      key: encodeUtf8(key),
-      id: findableId === undefined ? null : encodeUtf8(findableId),
-    })),
+    rows: rows.map(unpackedRow),
+    repairs: repairs.length === 0 ? undefined : repairs.map(unpackedRow),
     heads: heads.map(({ contextId, from, to }) => ({
       id: encodeUtf8(contextId),
       from: from && baseOf(from),
@@ -152,6 +150,11 @@ function unpacked(commit: Commit) {
   };
 }
 
+const unpackedRow = ({ key, findableId, ...rest }: NewRow) => ({
+  ...rest,
+  key: encodeUtf8(key),
+  id: findableId === undefined ? null : encodeUtf8(findableId),
+});
 const baseOf = ({ log, latest, bytes }: Head) => ({ log, latest, bytes });
 const packedEpoch = (of: Epoch) => ({ counter: of.counter, nodeId: Uint8Array.fromHex(of.nodeId) });
 

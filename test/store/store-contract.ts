@@ -17,6 +17,7 @@ import {
 } from "./sample-rows.ts";
 import { testStoreDrops } from "./store-drop-contract.ts";
 import { testStoreIntegrity } from "./store-integrity-contract.ts";
+import { testStoreRepairs } from "./store-repair-contract.ts";
 import { testStoreReplicas } from "./store-replica-contract.ts";
 import { testStoreRoster } from "./store-roster-contract.ts";
 import { testStoreReads } from "./store-reads-contract.ts";
@@ -33,6 +34,7 @@ export function testStoreContract(withStore: WithStore): void {
   testStoreReplicas(withStore);
   testStoreTruncations(withStore);
   testStoreDrops(withStore);
+  testStoreRepairs(withStore);
 
   describe("commit()", () => {
     test("makes rows and head readable as they were given", () =>

@@ -4,7 +4,7 @@ import type { Clock } from "../../ledger/ports.ts";
 import type { Replicas } from "../../ledger/replicas.ts";
 import type { AntiEntropyTiming } from "./anti-entropy.ts";
 import type { RebalancerTiming } from "./rebalancer.ts";
-import type { Peers } from "../../sync/peers.ts";
+import type { Peers } from "../peers/peers.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 
 /** What replication is given of the world. It awaits nothing else, so a simulation replays. */

@@ -31,6 +31,7 @@ export const rebalancerTiming: RebalancerTiming = {
 };
 
 const pageMax = 256;
+const askMs = 5000;
 
 /**
  * Moves copies to where they belong: looks through what this node has after the cluster has changed, and lets one holder at a
@@ -128,11 +129,19 @@ export class Rebalancer {
     if (terms === undefined) return true;
     try {
       if (terms.leaving) {
+        if (replica.isEmpty) return true;
         const isDropped = await replica.dropIfHeld();
         if (isDropped) this.counts.dropped += 1;
         return isDropped;
       }
-      if (homeOf(terms.holders, view) !== view.selfId) return true;
+      const home = homeOf(terms.holders, view);
+      if (home === undefined) return false;
+      if (home !== view.selfId) {
+        if (placed.slice(0, rules.replicas).includes(view.selfId)) return true;
+        // A copy that does not belong here: the home may have let this node go while it was away.
+        await this.#parts.peers.call(home, "nudge", { contextId }, { timeoutMs: askMs });
+        return false;
+      }
       const isGivenUp = (nodeId: string): boolean => this.#isGivenUp(nodeId);
       for (;;) {
         const { holders = terms.holders } = replica.terms ?? {};

@@ -53,8 +53,6 @@ export class Replication {
     this.#forks = new ForkExchange({
       ...parts,
       learned: (contextId, from) => this.#tellForks(contextId, from),
-      concerns: (contextId, nodeId) =>
-        this.#contexts.get(contextId)?.terms?.holders.includes(nodeId) === true,
     });
     this.#archives = new ArchiveKeeper({
       ...parts,
@@ -90,6 +88,7 @@ export class Replication {
       this.#rebalancer.changed();
     });
     this.#archives.wake();
+    void this.#forks.begin();
   }
 
   /** True if this node may give an entry of the context its place at once. Costs a look-up. */
@@ -256,10 +255,12 @@ export class Replication {
     return { settled: await this.#archives.offered(request) };
   }
 
-  /** Brings the holders of a context to one history, if this node is its home. */
-  async nudge(contextId: string): Promise<void> {
+  /** Brings the holders of a context to one history, if this node is its home; whoever asks and is none is told so. */
+  async nudge(fromNodeId: string, contextId: string): Promise<void> {
     await this.lead(contextId);
-    this.#contexts.get(contextId)?.recheck();
+    const replica = this.#contexts.get(contextId);
+    replica?.recheck();
+    if (fromNodeId !== this.#parts.view.selfId) await replica?.tellHolders(fromNodeId);
   }
 
   digest(
@@ -300,7 +301,7 @@ export class Replication {
 
   async #nudgeHome(contextId: string): Promise<void> {
     const route = await this.route(contextId);
-    if (route.kind === "here") return await this.nudge(contextId);
+    if (route.kind === "here") return await this.nudge(this.#parts.view.selfId, contextId);
     await this.#parts.peers.call(
       route.nodeId,
       "nudge",

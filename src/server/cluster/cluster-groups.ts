@@ -9,7 +9,7 @@ import { groupHomeless, groupHomeUnreachable, sessionOver } from "../../sync/gro
 import { GroupSeats } from "../../sync/group-seats.ts";
 import type { GroupMember, GroupMessage } from "../../sync/groups.ts";
 import type { AnnounceRequest, PeerCalls } from "../../sync/peer-messages.ts";
-import type { Peers } from "../../sync/peers.ts";
+import type { Peers } from "../../node/peers/peers.ts";
 import type { ClusterView } from "../../sync/view.ts";
 import { ContextQueue } from "./context-queue.ts";
 import { GroupAnswers } from "./group-answers.ts";

@@ -11,7 +11,7 @@ import { Replication } from "../../node/replication/replication.ts";
 import type { RunningChild } from "../../supervisor/spec.ts";
 import type { Endpoint } from "../../swim/endpoint.ts";
 import type { PeerCallKind, PeerCalls } from "../../sync/peer-messages.ts";
-import type { PeerHandlers, Peers } from "../../sync/peers.ts";
+import type { PeerHandlers, Peers } from "../../node/peers/peers.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 import { ClusterLedger } from "../cluster-ledger.ts";
 import type { Groups } from "../../rpc/groups.ts";
@@ -143,12 +143,7 @@ export class ClusterNode {
   }
 
   #handlers(replication: Replication, groups: ClusterGroups): PeerHandlers {
-    const answer = (
-      from: string,
-      kind: PeerCallKind,
-      request: never,
-      signal: AbortSignal,
-    ): Promise<unknown> | unknown => {
+    const answer = (from: string, kind: PeerCallKind, request: never, signal: AbortSignal): unknown => {
       switch (kind) {
         case "replicate":
           return replication.replicate(request);
@@ -173,7 +168,9 @@ export class ClusterNode {
         case "holders":
           return replication.holders(request);
         case "nudge":
-          return replication.nudge((request as PeerCalls["nudge"]["request"]).contextId).then(() => ({}));
+          return replication
+            .nudge(from, (request as PeerCalls["nudge"]["request"]).contextId)
+            .then(() => ({}));
         case "forward":
           return this.ledger.handleForward(from, request, signal);
         case "announce":

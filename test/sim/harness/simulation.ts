@@ -97,6 +97,11 @@ export class Simulation<Node extends Protocol> {
     return this.#nowMs;
   }
 
+  /** When the next event is; infinity if there is none. */
+  get nextMs(): number {
+    return this.#events.nextMs;
+  }
+
   /** How many inputs were handled. */
   get steps(): number {
     return this.#steps;

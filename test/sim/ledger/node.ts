@@ -1,228 +1,162 @@
-import { LedgerError } from "../../../src/core/errors.ts";
 import type { Log } from "../../../src/core/log.ts";
 import { loadHasher } from "../../../src/hash/load-hasher.ts";
-import type { Appended } from "../../../src/ledger/append-unit.ts";
 import { Ledger } from "../../../src/ledger/ledger.ts";
 import { inflate } from "../../../src/node/inflate.ts";
+import type { AntiEntropyTiming } from "../../../src/node/replication/anti-entropy.ts";
+import type { RebalancerTiming } from "../../../src/node/replication/rebalancer.ts";
 import { Replication } from "../../../src/node/replication/replication.ts";
 import { createZstd } from "../../../src/node/zstd.ts";
-import type { ClusterView, CopyRules } from "../../../src/sync/view.ts";
+import { ClusterLedger } from "../../../src/server/cluster-ledger.ts";
+import { GossipView } from "../../../src/server/cluster/gossip-view.ts";
+import type { CopyRules } from "../../../src/sync/view.ts";
 import { FakeSigner } from "../../support/fake-signer.ts";
 import { SeededRandom } from "../harness/seeded-random.ts";
 import { Disk } from "./disk.ts";
+import type { EpochBook } from "./epoch-book.ts";
+import type { Membership } from "./membership.ts";
 import type { PeerServer, SimulatedPeers } from "./peer-network.ts";
+import { Process } from "./process.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 const hasher = await loadHasher();
 const zstd = createZstd();
 
-/** What a client wants written. */
-export interface Wish {
-  readonly contextId: string;
-  readonly idempotencyKey: string;
-  readonly payload: Uint8Array;
-}
+/** As they are in truth, but that copies are compared and moved sooner, so that it happens at all. */
+const antiEntropy: AntiEntropyTiming = { intervalMs: 4000, returnedMs: 300, askMs: 2000 };
+const rebalancer: RebalancerTiming = { settleMs: 400, retryMs: 1500, giveUpMs: 12_000, pauseMs: 5 };
 
 export interface SimulatedNodeParts {
   readonly nodeId: string;
+  readonly machine: number;
   readonly seed: number;
   readonly time: VirtualTime;
   readonly network: SimulatedPeers;
+  readonly membership: Membership;
   readonly rules: CopyRules;
-  /** Everybody who ever joined. */
-  readonly roster: readonly string[];
+  readonly epochs: EpochBook;
 }
 
-const hopsMax = 2;
+/** What runs on a machine: the parts of a server that keep and serve entries. */
+export interface Running {
+  readonly process: Process;
+  readonly ledger: Ledger;
+  readonly replication: Replication;
+  /** What clients are answered by. */
+  readonly cluster: ClusterLedger;
+}
 
 /** One machine of a simulated cluster: a disk, and processes that use it one after the other. */
 export class SimulatedNode {
   readonly nodeId: string;
+  readonly machine: number;
   readonly disk: Disk;
+  /** It has left, or its disk is lost: it comes back no more. */
+  isGone = false;
   readonly #parts: SimulatedNodeParts;
-  readonly #listeners = new Set<() => void>();
-  #roster: readonly string[];
-  #alive = new Set<string>();
   #life = 0;
-  #isUp = false;
-  #ledger: Ledger | undefined;
-  #replication: Replication | undefined;
+  #running: Running | undefined;
 
   constructor(parts: SimulatedNodeParts) {
     this.nodeId = parts.nodeId;
+    this.machine = parts.machine;
     this.#parts = parts;
-    this.#roster = parts.roster;
-    this.disk = new Disk(
-      parts.nodeId,
-      parts.time,
-      new SeededRandom(parts.seed, 1000 + parts.roster.indexOf(parts.nodeId)),
-    );
-    this.#alive = new Set(parts.roster);
+    this.disk = new Disk(parts.nodeId, new SeededRandom(parts.seed, 1000 + parts.machine));
   }
 
-  get isUp(): boolean {
-    return this.#isUp;
+  /** Undefined while no process runs, or none has begun to work. */
+  get running(): Running | undefined {
+    return this.#running;
   }
 
   get ledger(): Ledger | undefined {
-    return this.#ledger;
-  }
-
-  get replication(): Replication | undefined {
-    return this.#replication;
+    return this.#running?.ledger;
   }
 
   async start(): Promise<void> {
     this.#life += 1;
-    const life = this.#life;
-    this.#isUp = true;
-    const { time, network, rules, seed } = this.#parts;
-    const isAlive = (): boolean => this.#life === life && this.#isUp;
-    const store = await this.disk.open();
-    const random = new SeededRandom(seed, 2000 + 100 * this.#parts.roster.indexOf(this.nodeId) + life);
-    const clock = time.clockOf(isAlive);
+    const { time, network, rules, seed, membership, machine, epochs } = this.#parts;
+    const { nodeId } = this;
+    const process = new Process(time);
+    const store = await this.disk.open(process);
+    const random = new SeededRandom(seed, 2000 + 100 * machine + this.#life);
+    const clock = process.clock();
     const ledger = new Ledger({
       ...{ store, clock, random, hasher, zstd, inflate, scrubRate: 0, signer: new FakeSigner() },
       observer: { commit() {}, found() {}, healed() {}, scrubFailed() {} },
     });
+    const view = new GossipView({
+      selfId: nodeId,
+      members: () => membership.members(machine),
+      roster: () => membership.roster(machine),
+      hasExchanged: () => membership.hasExchanged(machine),
+      canWrite: () => !this.disk.isFull,
+    });
+    const peers = network.of(nodeId, process);
+    const fraction = (): number => random.fraction();
     const replication = new Replication({
-      ...{ replicas: ledger.replicas, clock, hasher, rules, log: silent, view: this.#view() },
-      peers: network.of(this.nodeId, isAlive),
-      random: () => random.fraction(),
+      ...{ replicas: ledger.replicas, clock, hasher, rules, log: silent, view, peers, random: fraction },
+      ...{ antiEntropy, rebalancer },
       appendMoved: (contextId, lost) => ledger.appendMoved(contextId, lost),
     });
-    this.#ledger = ledger;
-    this.#replication = replication;
-    network.serve(this.nodeId, life, this.#server(replication, isAlive));
+    const local = epochs.watching(ledger, replication);
+    const parts = { local, routing: replication, peers, view, clock, hasher, random: fraction };
+    const cluster = new ClusterLedger(parts);
+    this.#running = { process, ledger, replication, cluster };
+    network.serve(nodeId, process, serverOf(replication, cluster));
+    membership.start(machine, () => process.deliver(() => view.changed()));
+    membership.tell(machine, !this.disk.isFull);
+  }
+
+  /** Holds the process for a while; packets and timers wait. */
+  hold(forMs: number): void {
+    this.#running?.process.hold(forMs);
+    this.#parts.membership.hold(this.machine, forMs);
   }
 
   crash(): void {
-    this.#isUp = false;
+    this.#running?.process.end();
     this.#parts.network.crash(this.nodeId);
-    this.#replication?.stop();
-    this.#ledger = undefined;
-    this.#replication = undefined;
-  }
-
-  /** What this node takes the others for. */
-  see(alive: Iterable<string>): void {
-    this.#alive = new Set(alive);
-    for (const listener of [...this.#listeners]) listener();
-  }
-
-  knows(roster: readonly string[]): void {
-    this.#roster = roster;
-  }
-
-  /** Takes a client's wish, here or wherever its home is. */
-  async append(wish: Wish, hops = 0): Promise<Appended> {
-    const replication = this.#replication;
-    const ledger = this.#ledger;
-    if (replication === undefined || ledger === undefined) return await new Promise(() => {});
-    const route = await replication.route(wish.contextId);
-    if (route.kind === "here") {
-      await replication.lead(wish.contextId);
-      const input = { key: "k", metadata: [], receivedLamport: 0n, ...wish };
-      return await ledger.append(wish.contextId, input, { minCopies: 0 });
-    }
-    if (hops >= hopsMax)
-      throw new LedgerError("UNAVAILABLE", "too many forwards", { reason: "TOO_MANY_HOPS" });
-    const body = new TextEncoder().encode(
-      JSON.stringify({ ...wish, payload: [...wish.payload], hops: hops + 1 }),
-    );
-    const peers = this.#parts.network.of(this.nodeId, () => true);
-    const answer = await peers.call(
-      route.nodeId,
-      "forward",
-      { hops: hops + 1, method: "append", body },
-      { timeoutMs: 8000 },
-    );
-    return appendedOf(answer.body);
-  }
-
-  #server(replication: Replication, isAlive: () => boolean): PeerServer {
-    const answer = async (from: string, kind: string, request: unknown): Promise<unknown> => {
-      const any = request as never;
-      switch (kind) {
-        case "replicate":
-          return await replication.replicate(any);
-        case "prepare":
-          return await replication.prepare(any);
-        case "adopt":
-          return await replication.adopt(from, any);
-        case "nodes":
-          return await replication.nodes(any);
-        case "rows":
-          return await replication.rows(any);
-        case "holding":
-          return await replication.holding((any as { contextId: string }).contextId);
-        case "digest":
-          return await replication.digest(from, any);
-        case "bucket":
-          return await replication.bucket(from, any);
-        case "nudge":
-          await replication.nudge((any as { contextId: string }).contextId);
-          return {};
-        case "offer":
-          return await replication.offer(any);
-        case "forks":
-          return await replication.forks(from, any);
-        case "forward": {
-          const { body } = request as { body: Uint8Array };
-          const { hops, payload, ...wish } = JSON.parse(new TextDecoder().decode(body)) as Omit<
-            Wish,
-            "payload"
-          > & {
-            hops: number;
-            payload: number[];
-          };
-          const appended = await this.append({ ...wish, payload: Uint8Array.from(payload) }, hops);
-          const { sequence, id, contentHash } = appended;
-          const text = JSON.stringify({ sequence, id, contentHash: [...contentHash] });
-          return { body: new TextEncoder().encode(text) };
-        }
-        default:
-          throw new Error(`nobody answers ${kind}`);
-      }
-    };
-    return async (from, kind, request) => {
-      const answered = (await answer(from, kind, request)) as never;
-      return isAlive() ? answered : await new Promise(() => {});
-    };
-  }
-
-  #view(): ClusterView {
-    const { nodeId } = this;
-    return {
-      selfId: nodeId,
-      roster: () => this.#roster,
-      isAlive: (other) => other === nodeId || this.#alive.has(other),
-      canWrite: () => true,
-      hasExchanged: true,
-      nameOf: (other) => other.slice(0, 4),
-      onChange: (listener) => {
-        this.#listeners.add(listener);
-        return () => this.#listeners.delete(listener);
-      },
-    };
+    this.#parts.membership.crash(this.machine);
+    this.#running?.replication.stop();
+    this.#running = undefined;
   }
 }
 
-function appendedOf(body: Uint8Array): Appended {
-  const { sequence, id, contentHash } = JSON.parse(new TextDecoder().decode(body)) as {
-    sequence: number;
-    id: string;
-    contentHash: number[];
+function serverOf(replication: Replication, cluster: ClusterLedger): PeerServer {
+  const answer = async (from: string, kind: string, any: never): Promise<unknown> => {
+    switch (kind) {
+      case "replicate":
+        return await replication.replicate(any);
+      case "prepare":
+        return await replication.prepare(any);
+      case "adopt":
+        return await replication.adopt(from, any);
+      case "nodes":
+        return await replication.nodes(any);
+      case "rows":
+        return await replication.rows(any);
+      case "holding":
+        return await replication.holding((any as { contextId: string }).contextId);
+      case "holders":
+        return await replication.holders(any);
+      case "digest":
+        return await replication.digest(from, any);
+      case "bucket":
+        return await replication.bucket(from, any);
+      case "nudge":
+        await replication.nudge(from, (any as { contextId: string }).contextId);
+        return {};
+      case "forks":
+        return await replication.forks(from, any);
+      case "offer":
+        return await replication.offer(any);
+      case "forward":
+        return await cluster.handleForward(from, any, new AbortController().signal);
+      default:
+        throw new Error(`nobody answers ${kind}`);
+    }
   };
-  const rest = {
-    wire: new Uint8Array(),
-    appendedAtNs: 0n,
-    lamport: 0n,
-    duplicate: false,
-    copies: 1,
-    holders: 1,
-  };
-  return { sequence, id, contentHash: Uint8Array.from(contentHash), ...rest };
+  return async (from, kind, request) => (await answer(from, kind, request as never)) as never;
 }
 
 const silent: Log = {

@@ -1,15 +1,32 @@
 import { LedgerError } from "../../../src/core/errors.ts";
 import type { PeerCallKind, PeerCalls } from "../../../src/sync/peer-messages.ts";
-import type { CallOptions, Peers } from "../../../src/sync/peers.ts";
+import type { CallOptions, Peers } from "../../../src/node/peers/peers.ts";
 import type { SeededRandom } from "../harness/seeded-random.ts";
+import type { Process } from "./process.ts";
+import type { StoryTrace } from "./story-trace.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
+/** How calls travel. Rates are of 1, of requests and again of answers. */
 export interface PeerConditions {
-  /** Of requests, and again of answers. */
   readonly lossRate: number;
   readonly delayMsMin: number;
   readonly delayMsTail: number;
+  /** What takes up to `lateMs` longer than others. */
+  readonly lateRate: number;
+  readonly lateMs: number;
+  /** Requests that come twice, the second time as late. */
+  readonly duplicateRate: number;
 }
+
+/** A network inside one building on a good day. */
+export const goodPeerConditions: PeerConditions = {
+  lossRate: 0,
+  delayMsMin: 0.2,
+  delayMsTail: 1,
+  lateRate: 0,
+  lateMs: 0,
+  duplicateRate: 0,
+};
 
 /** What a process answers. */
 export type PeerServer = <Kind extends PeerCallKind>(
@@ -18,26 +35,38 @@ export type PeerServer = <Kind extends PeerCallKind>(
   request: PeerCalls[Kind]["request"],
 ) => Promise<PeerCalls[Kind]["answer"]>;
 
+interface Serving {
+  readonly server: PeerServer;
+  readonly process: Process;
+}
+
 /** After so long without a sign of life a connection is taken for broken. */
 const silenceMs = 4000;
 
-/** Calls between simulated nodes: each takes its time, and request or answer may be lost. */
+/** Calls between simulated nodes: each takes its time; requests and answers may be lost, late, and the former come twice. */
 export class SimulatedPeers {
-  readonly #time: VirtualTime;
-  readonly #random: SeededRandom;
-  readonly #servers = new Map<string, { readonly server: PeerServer; readonly life: number }>();
-  readonly #cuts = new Set<string>();
   conditions: PeerConditions;
   calls = 0;
+  readonly #time: VirtualTime;
+  readonly #random: SeededRandom;
+  readonly #trace: StoryTrace;
+  readonly #servers = new Map<string, Serving>();
+  readonly #cuts = new Map<string, number>();
 
-  constructor(time: VirtualTime, random: SeededRandom, conditions: PeerConditions) {
-    this.#time = time;
-    this.#random = random;
-    this.conditions = conditions;
+  constructor(parts: {
+    time: VirtualTime;
+    random: SeededRandom;
+    trace: StoryTrace;
+    conditions: PeerConditions;
+  }) {
+    this.#time = parts.time;
+    this.#random = parts.random;
+    this.#trace = parts.trace;
+    this.conditions = parts.conditions;
   }
 
-  serve(nodeId: string, life: number, server: PeerServer): void {
-    this.#servers.set(nodeId, { server, life });
+  serve(nodeId: string, process: Process, server: PeerServer): void {
+    this.#servers.set(nodeId, { server, process });
   }
 
   crash(nodeId: string): void {
@@ -47,22 +76,22 @@ export class SimulatedPeers {
   /** Nothing goes from one node to another until the returned function is called. */
   cut(from: string, to: string): () => void {
     const link = `${from} ${to}`;
-    this.#cuts.add(link);
-    return () => this.#cuts.delete(link);
-  }
-
-  healAll(): void {
-    this.#cuts.clear();
+    let isCut = true;
+    this.#cuts.set(link, (this.#cuts.get(link) ?? 0) + 1);
+    return () => {
+      if (isCut) this.#cuts.set(link, (this.#cuts.get(link) ?? 1) - 1);
+      isCut = false;
+    };
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cuts.has(`${from} ${to}`);
+    return (this.#cuts.get(`${from} ${to}`) ?? 0) > 0;
   }
 
   /** The peers of one process. */
-  of(from: string, isAlive: () => boolean): Peers {
+  of(from: string, process: Process): Peers {
     return {
-      call: (to, kind, request, options) => this.#call(from, isAlive, to, kind, request, options),
+      call: (to, kind, request, options) => this.#call({ from, process, to, kind, request }, options),
       open: () => {
         throw new Error("no streams in this simulation");
       },
@@ -70,52 +99,60 @@ export class SimulatedPeers {
   }
 
   async #call<Kind extends PeerCallKind>(
-    from: string,
-    isAlive: () => boolean,
-    to: string,
-    kind: Kind,
-    request: PeerCalls[Kind]["request"],
+    call: {
+      readonly from: string;
+      readonly process: Process;
+      readonly to: string;
+      readonly kind: Kind;
+      readonly request: PeerCalls[Kind]["request"];
+    },
     options: CallOptions,
   ): Promise<PeerCalls[Kind]["answer"]> {
+    const { from, process, to, kind, request } = call;
     this.calls += 1;
     return await new Promise((resolve, reject) => {
       let isOver = false;
-      const end = (settle: () => void): void => {
-        if (isOver) return;
-        isOver = true;
-        cancel();
-        // Whoever asked is gone: nobody goes on.
-        if (isAlive()) settle();
-      };
+      const end = (what: string, settle: () => void): void =>
+        process.deliver(() => {
+          if (isOver) return;
+          isOver = true;
+          cancel();
+          this.#trace.note(this.#time.nowMs, from, to, kind, what);
+          settle();
+        });
       // A connection on which nothing comes is cut.
       const waitMs = Math.min(options.timeoutMs, silenceMs);
-      const cancel = this.#time.after(waitMs, () => end(() => reject(unreachable(to, true))));
-      this.#travel(from, to, () => {
+      const cancel = this.#time.after(waitMs, () => end("late", () => reject(timedOut(to))));
+      const arrive = (): void => {
         const target = this.#servers.get(to);
         if (target === undefined) {
-          this.#travel(to, from, () => end(() => reject(unreachable(to, false))));
+          this.#travel(to, from, () => end("down", () => reject(unreachable(to))));
           return;
         }
-        target.server(from, kind, request).then(
-          (answer) => {
-            if (this.#servers.get(to)?.life !== target.life) return;
-            this.#travel(to, from, () => end(() => resolve(answer)));
-          },
-          (error: unknown) => this.#travel(to, from, () => end(() => reject(error as Error))),
-        );
-      });
+        target.process.deliver(() => {
+          target.server(from, kind, request).then(
+            (answer) => this.#travel(to, from, () => end("answer", () => resolve(answer))),
+            (error: unknown) => this.#travel(to, from, () => end("error", () => reject(error))),
+          );
+        });
+      };
+      this.#travel(from, to, arrive);
+      if (this.#random.chance(this.conditions.duplicateRate)) this.#travel(from, to, arrive, true);
     });
   }
 
-  #travel(from: string, to: string, arrived: () => void): void {
-    const { lossRate, delayMsMin, delayMsTail } = this.conditions;
+  #travel(from: string, to: string, arrived: () => void, isLate = false): void {
+    const { lossRate, delayMsMin, delayMsTail, lateRate, lateMs } = this.conditions;
     if (this.isCut(from, to) || this.#random.chance(lossRate)) return;
-    this.#time.after(delayMsMin + this.#random.exponential(delayMsTail), arrived);
+    const late = isLate || this.#random.chance(lateRate) ? this.#random.between(0, lateMs) : 0;
+    this.#time.after(delayMsMin + this.#random.exponential(delayMsTail) + late, arrived);
   }
 }
 
-function unreachable(to: string, isLate: boolean): LedgerError {
-  return new LedgerError(isLate ? "DEADLINE_EXCEEDED" : "UNAVAILABLE", `node ${to} did not answer`, {
-    reason: isLate ? "PEER_TIMED_OUT" : "PEER_UNREACHABLE",
-  });
+function unreachable(to: string): LedgerError {
+  return new LedgerError("UNAVAILABLE", `node ${to} is not reached`, { reason: "PEER_UNREACHABLE" });
+}
+
+function timedOut(to: string): LedgerError {
+  return new LedgerError("DEADLINE_EXCEEDED", `node ${to} did not answer`, { reason: "PEER_TIMEOUT" });
 }

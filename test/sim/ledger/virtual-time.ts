@@ -1,8 +1,15 @@
-import type { Clock } from "../../../src/ledger/ports.ts";
 import { EventQueue } from "../harness/event-queue.ts";
 
 /** Unix time at the beginning. */
 const beginUnixMs = 1_750_000_000_000;
+
+/** Something with events of its own, at the same times. */
+export interface Companion {
+  /** When its next event is; infinity if there is none. */
+  readonly nextMs: number;
+  /** Lets what is planned up to `untilMs` happen, at once. */
+  runTo(untilMs: number): void;
+}
 
 /**
  * One clock for everything asynchronous in a simulation. Whatever waits, waits for it; between two events all promises that
@@ -10,10 +17,21 @@ const beginUnixMs = 1_750_000_000_000;
  */
 export class VirtualTime {
   readonly #events = new EventQueue<() => void>();
+  readonly #companions: Companion[] = [];
   #nowMs = 0;
 
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /** Unix time in nanoseconds. */
+  get nowNs(): bigint {
+    return BigInt(Math.floor((beginUnixMs + this.#nowMs) * 1e6));
+  }
+
+  /** Lets another world share this clock. Its events call nothing that waits, but through `after`. */
+  share(companion: Companion): void {
+    this.#companions.push(companion);
   }
 
   /** Calls back after a while, unless the returned function is called before. */
@@ -33,32 +51,28 @@ export class VirtualTime {
   async run(forMs: number): Promise<void> {
     const untilMs = this.#nowMs + forMs;
     await settled();
-    while (this.#events.nextMs <= untilMs) {
-      this.#nowMs = this.#events.nextMs;
+    for (;;) {
+      const companion = this.#first();
+      const ownMs = this.#events.nextMs;
+      if (Math.min(ownMs, companion?.nextMs ?? Number.POSITIVE_INFINITY) > untilMs) break;
+      if (companion !== undefined && companion.nextMs < ownMs) {
+        this.#nowMs = companion.nextMs;
+        companion.runTo(this.#nowMs);
+        continue;
+      }
+      this.#nowMs = ownMs;
       this.#events.pop()?.();
       await settled();
     }
     this.#nowMs = untilMs;
+    for (const companion of this.#companions) companion.runTo(untilMs);
   }
 
-  /** Lets time go on until `isDone`, and returns if that was within `limitMs`. */
-  async runUntil(isDone: () => boolean, limitMs: number, stepMs = 50): Promise<boolean> {
-    const untilMs = this.#nowMs + limitMs;
-    while (!isDone()) {
-      if (this.#nowMs >= untilMs) return false;
-      await this.run(stepMs);
-    }
-    return true;
-  }
-
-  /** A clock of one process: it ends with it. */
-  clockOf(isAlive: () => boolean): Clock {
-    return {
-      nowNs: () => BigInt(Math.floor((beginUnixMs + this.#nowMs) * 1e6)),
-      monotonicMs: () => this.#nowMs,
-      after: (delayMs, callback) => this.after(delayMs, () => void (isAlive() && callback())),
-      yield: () => this.sleep(0),
-    };
+  #first(): Companion | undefined {
+    let first: Companion | undefined;
+    for (const companion of this.#companions)
+      if (first === undefined || companion.nextMs < first.nextMs) first = companion;
+    return first;
   }
 }
 
