@@ -5,7 +5,7 @@ import { groupStream } from "../../src/rpc/group-stream.ts";
 import { ClusterGroups } from "../../src/server/cluster/cluster-groups.ts";
 import type { GroupTiming } from "../../src/server/cluster/group-timing.ts";
 import type { PeerCallKind } from "../../src/sync/peer-messages.ts";
-import type { Peers } from "../../src/sync/peers.ts";
+import type { Peers } from "../../src/node/peers/peers.ts";
 import type { ClusterView } from "../../src/sync/view.ts";
 import { fakeCluster } from "./fake-cluster.ts";
 import { patienceMs, until } from "./until.ts";
