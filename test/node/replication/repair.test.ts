@@ -202,6 +202,25 @@ describe("a difference of two copies", () => {
   });
 });
 
+test("a home does not append anew what was damaged in an archive, and takes the rest of it", async () => {
+  using world = new RepairWorld({ writeCopies: "1" });
+  await world.append(5);
+  await world.equal();
+  const [home] = await world.ordered();
+  const other = new RepairWorld({ writeCopies: "1" });
+  await other.append(3);
+  const rows = await (await other.home()).rows();
+  other[Symbol.dispose]();
+  const offer = (offered: typeof rows) =>
+    home.replication.offer({ contextId, forkedAfter: 0, epoch: { counter: 1, nodeId: "" }, rows: offered });
+  const mixed = rows.map((row, index) => (index === 1 ? { ...row, ...flipped(row) } : row));
+  expect(await offer(mixed)).toEqual({ settled: false });
+  expect((await home.rows()).length).toBe(7);
+  expect(await offer([{ sequence: 9, contentHash: zeros, wire: zeros }])).toEqual({ settled: false });
+  expect(await offer(rows)).toEqual({ settled: true });
+  expect((await home.rows()).length).toBe(8);
+});
+
 /** Nothing was archived, and no fork is known. */
 async function nothingRewound(world: RepairWorld): Promise<void> {
   for (const { store } of world.nodes) {
