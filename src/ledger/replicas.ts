@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.ts";
+import { compareCodePoints } from "../core/entry.ts";
 import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
 import type { Frontier } from "../core/merkle/frontier.ts";
@@ -249,10 +250,16 @@ export class Replicas {
     return await this.#asked(() => this.#parts.store.replicas(startAfter, limit));
   }
 
-  /** Returns the ids of contexts that this node has entries of, in the order of their bytes, `startAfter` exclusive. */
+  /**
+   * Returns the ids of contexts that this node has entries of, or has promised something about, in the order of their bytes,
+   * `startAfter` exclusive.
+   */
   async contextIds(startAfter: string, limit: number): Promise<readonly string[]> {
-    const page = await this.#asked(() => this.#parts.store.list({ prefix: "", startAfter, limit }));
-    return page.map(({ contextId }) => contextId);
+    const { store } = this.#parts;
+    const entries = await this.#asked(() => store.list({ prefix: "", startAfter, limit }));
+    const ids = new Set(entries.map(({ contextId }) => contextId));
+    for (const { contextId } of await this.replicas(startAfter, limit)) ids.add(contextId);
+    return [...ids].sort(compareCodePoints).slice(0, limit);
   }
 
   async archives(contextId: string | undefined): Promise<readonly Archive[]> {

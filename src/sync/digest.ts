@@ -1,4 +1,5 @@
 import { hashBytes, type SingleHasher } from "../core/hasher.ts";
+import type { Epoch } from "../core/epoch.ts";
 import { encodeUtf8 } from "../core/utf8.ts";
 import type { Position } from "./peer-messages.ts";
 
@@ -7,21 +8,26 @@ export const bucketCount = 256;
 
 /**
  * Returns what a context adds to a digest: SHA-256(u32 length of context id ‖ context id ‖ u64 committed ‖ u64 latest ‖ root
- * of all entries), so that entries that are not committed yet make a difference too.
+ * of all entries ‖ u64 counter of the accepted epoch ‖ its node id). So entries that are not committed yet make a difference
+ * too, and so does a writer of whom one has not heard: it may have come with other holders.
  */
 export function digestItem(
   contextId: string,
-  { committed, latest, root }: Position & { readonly committed: number },
+  { committed, latest, root, accepted }: Position & { readonly committed: number; readonly accepted: Epoch },
   hasher: SingleHasher,
 ): Uint8Array {
   const id = encodeUtf8(contextId);
-  const message = new Uint8Array(4 + id.length + 16 + hashBytes);
+  const nodeId = encodeUtf8(accepted.nodeId);
+  const message = new Uint8Array(4 + id.length + 16 + hashBytes + 8 + nodeId.length);
   const view = new DataView(message.buffer);
   view.setUint32(0, id.length);
   message.set(id, 4);
-  view.setBigUint64(4 + id.length, BigInt(committed));
-  view.setBigUint64(12 + id.length, BigInt(latest));
-  message.set(root, 20 + id.length);
+  const at = 4 + id.length;
+  view.setBigUint64(at, BigInt(committed));
+  view.setBigUint64(at + 8, BigInt(latest));
+  message.set(root, at + 16);
+  view.setBigUint64(at + 16 + hashBytes, BigInt(accepted.counter));
+  message.set(nodeId, at + 24 + hashBytes);
   return hasher.sha256(message);
 }
 

@@ -4,6 +4,8 @@ import type { Holding, Position } from "./peer-messages.ts";
 /** What one holder answered, this node's own included. */
 export interface Candidate extends Position {
   readonly nodeId: string;
+  /** Who keeps the context as this holder has it: known since its accepted epoch. */
+  readonly holders: readonly string[];
   readonly accepted: Epoch;
   readonly committed: number;
 }

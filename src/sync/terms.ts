@@ -46,7 +46,10 @@ function refusalOf(view: HolderView, { epoch, holders }: Claim): Refusal | undef
   const terms = termsOf(view);
   if (terms?.leaving === true) return { kind: "not-holder", holders: terms.holders };
   if (!holders.includes(view.selfId)) return { kind: "not-holder", holders: terms?.holders ?? [] };
-  if (terms === undefined) return undefined;
+  return terms === undefined ? undefined : belowPromise(terms, { epoch });
+}
+
+function belowPromise(terms: Terms, { epoch }: Pick<Claim, "epoch">): Refusal | undefined {
   if (compareEpochs(epoch, terms.promised) < 0) return { kind: "refused", promised: terms.promised };
   // Two nodes that each made the context have the same counter; neither took over from the other.
   const isOther = compareEpochs(epoch, terms.accepted) !== 0 && terms.accepted.counter > 0;
@@ -90,26 +93,21 @@ export function judgeReplicate(
   return sameBytes(item.rootAfter, root) ? { kind: "extend", skip: 0 } : { kind: "behind", latest };
 }
 
-/** Judges the wish of a writer that this node takes its history. One that was to give its copy up may be wanted again. */
+/**
+ * Judges the wish of a writer that this node takes its history. One that is no holder takes it too: so a copy is made before
+ * it counts.
+ */
 export function judgeAdopt(view: HolderView, claim: Claim): Refusal | { readonly kind: "adopt" } {
-  return refusalOf(wanted(view), claim) ?? { kind: "adopt" };
-}
-
-function wanted(view: HolderView): HolderView {
-  return view.terms === undefined ? view : { ...view, terms: { ...view.terms, leaving: false } };
+  const terms = termsOf(view);
+  if (terms === undefined) return { kind: "adopt" };
+  return belowPromise(terms, claim) ?? { kind: "adopt" };
 }
 
 export type PrepareVerdict = Refusal | { readonly kind: "promise" };
 
 /** Judges the wish of a node to become the writer under an epoch. */
 export function judgePrepare(view: HolderView, claim: Claim): PrepareVerdict {
-  const refusal = refusalOf(view, claim);
-  if (refusal !== undefined) return refusal;
-  const terms = termsOf(view);
-  // One that was a holder once, and was away when that changed, must not find others that were.
-  const isStranger =
-    terms !== undefined && terms.accepted.counter > 0 && !terms.holders.includes(claim.epoch.nodeId);
-  return isStranger ? { kind: "not-holder", holders: terms.holders } : { kind: "promise" };
+  return refusalOf(view, claim) ?? { kind: "promise" };
 }
 
 /** Returns the terms after a promise to `claim`. */
@@ -140,4 +138,9 @@ export function judgeHolders(
   if (view.latest !== position.latest || !sameBytes(view.root, position.root))
     return { kind: "behind", latest: view.latest };
   return { kind: "accept" };
+}
+
+/** Tells if two lists of holders name the same nodes. */
+export function sameHolders(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((nodeId) => b.includes(nodeId));
 }

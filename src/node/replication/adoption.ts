@@ -110,11 +110,14 @@ async function rowsAfter(
   }
 }
 
-/** Archives what this node has beyond `common`. Returns if some of that was committed. */
-async function cut(
+/**
+ * Archives what this node has beyond `common`, because the history of `epoch` stands. Nothing may be queued. Returns if some of
+ * that was committed.
+ */
+export async function cut(
   parts: ReplicationParts,
   state: ContextState,
-  { contextId, epoch, current }: AdoptionParts,
+  { contextId, epoch, current }: Pick<AdoptionParts, "contextId" | "epoch" | "current">,
   common: number,
 ): Promise<boolean> {
   const replica = current();

@@ -108,7 +108,13 @@ export class ArchiveKeeper {
       const archives = await this.#parts.replicas.archives(undefined);
       const settled: Archive[] = [];
       this.#pending = archives.length;
-      for (const archive of archives) if (await this.#offer(archive)) settled.push(archive);
+      // What lost its place first comes first: the rest of a context waits for it.
+      const waiting = new Set<string>();
+      for (const archive of archives) {
+        if (waiting.has(archive.contextId)) continue;
+        if (await this.#offer(archive)) settled.push(archive);
+        else waiting.add(archive.contextId);
+      }
       if (settled.length > 0) await this.#parts.replicas.settleArchives(settled);
       this.#pending = archives.length - settled.length;
       return settled.length === archives.length && archives.length < limits.archivesListedMax;

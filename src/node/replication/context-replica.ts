@@ -1,4 +1,4 @@
-import { laterEpoch, sameEpoch } from "../../core/epoch.ts";
+import { type Epoch, laterEpoch, sameEpoch } from "../../core/epoch.ts";
 import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
@@ -50,6 +50,8 @@ export interface ContextUses {
   /** This node has become the home. */
   readonly begun: () => void;
   readonly counts: ReplicationCounts;
+  /** Others keep the context from now on. */
+  readonly holdersChanged: () => void;
 }
 
 /**
@@ -85,7 +87,8 @@ export class ContextReplica {
       seen: (epoch) => this.#takeover.heard(epoch),
       suspected: (nodeId) => this.#compareWith(nodeId),
     });
-    const shared = { copy, home, turns: this.#turns };
+    const { archived, holdersChanged } = uses;
+    const shared = { copy, home, turns: this.#turns, holdersChanged };
     const takeover = new Takeover(parts, {
       ...shared,
       adopt: (from, request) => this.#adopt(from, request),
@@ -93,7 +96,7 @@ export class ContextReplica {
     this.#copy = copy;
     this.#home = home;
     this.#takeover = takeover;
-    this.#switch = new HolderSwitch(parts, { ...shared, takeover });
+    this.#switch = new HolderSwitch(parts, { ...shared, takeover, archived });
   }
 
   /** Undefined if this node is not the home. */
@@ -109,6 +112,11 @@ export class ContextReplica {
   /** True if this node is the home, and fewer holders are alive than an entry needs. */
   get isShort(): boolean {
     return this.lead !== undefined && !this.#home.seesEnough(this.lead.holders);
+  }
+
+  /** True if this node's copy counts. */
+  get isHolder(): boolean {
+    return this.#copy.isHolder;
   }
 
   /** True if this node has no entries. */
@@ -137,21 +145,18 @@ export class ContextReplica {
   }
 
   /**
-   * Resolves when this node gives entries of the context their place. `claim` says who keeps it, if this node has nothing of
-   * it, and if nobody has. Rejects with UNAVAILABLE if it is not the home, or not enough holders take part.
+   * Resolves when this node gives entries of the context their place. `claim` says who keeps it, if this node does not
+   * know that it does, and if nobody has it. Rejects with UNAVAILABLE if it is not the home, or not enough holders take part.
    */
   async ensureLead(claim: NewContext): Promise<void> {
     await this.#switch.changing?.catch(() => {});
     if (this.isWritable) return;
-    const { lead } = this;
-    if (lead !== undefined) {
-      // A home that has had no answers goes on once everything is committed.
-      const { view, rules } = this.#parts;
-      if (homeOf(lead.holders, view) !== view.selfId) throw notHome(this.contextId);
-      throw tooFewHolders(this.contextId, lead.holders, rules, view);
-    }
-    this.#leading ??= this.#takeover.run(claim).finally(() => (this.#leading = undefined));
-    await this.#leading;
+    if (this.lead === undefined) await this.#ensureEpoch(claim);
+    const { view, rules } = this.#parts;
+    const { holders } = this.lead ?? claim;
+    if (this.lead === undefined || homeOf(holders, view) !== view.selfId) throw notHome(this.contextId);
+    // A home that has had no answers goes on once everything is committed.
+    if (!this.isWritable) throw tooFewHolders(this.contextId, holders, rules, view);
   }
 
   /**
@@ -225,19 +230,23 @@ export class ContextReplica {
         this.#home.yieldTo(epoch);
         const promised = laterEpoch(terms.promised, epoch);
         await this.#copy.save({ ...terms, holders, promised, leaving: true });
+        this.#uses.holdersChanged();
         return { kind: "stored", latest: view.latest };
       }
       if (verdict.kind !== "accept") return verdict;
       this.#home.yieldTo(epoch);
       const committed = terms?.committed ?? 0;
       await this.#copy.save({ holders, promised: epoch, accepted: epoch, committed, leaving: false });
+      this.#uses.holdersChanged();
       return { kind: "stored", latest: position.latest };
     });
   }
 
-  /** As the home: see {@link HolderSwitch.change}. */
-  changeHolders(change: HolderChange): Promise<void> {
-    return this.#switch.change(change);
+  /** As the home, which this node becomes if it is not: see {@link HolderSwitch.change}. */
+  async changeHolders(change: HolderChange): Promise<void> {
+    const { holders = [] } = this.terms ?? {};
+    if (this.lead === undefined) await this.#ensureEpoch({ holders, isNew: false });
+    await this.#switch.change(change);
   }
 
   /** As the home: see {@link HolderSwitch.tell}. */
@@ -245,9 +254,19 @@ export class ContextReplica {
     return this.#switch.tell(nodeId);
   }
 
-  /** As a former holder: see {@link HolderSwitch.dropIfHeld}. */
-  dropIfHeld(): Promise<boolean> {
-    return this.#switch.dropIfHeld();
+  /** See {@link HolderSwitch.learn}. */
+  learn(newest: Pick<Holding, "accepted" | "holders">): Promise<boolean> {
+    return this.#switch.learn(newest);
+  }
+
+  /** As a former holder: see {@link HolderSwitch.archiveBeyond}. */
+  archiveBeyond(common: number, winner: Epoch): Promise<void> {
+    return this.#switch.archiveBeyond(common, winner);
+  }
+
+  /** As a former holder: see {@link HolderSwitch.drop}. */
+  drop(): Promise<void> {
+    return this.#switch.drop();
   }
 
   async holding(): Promise<Holding | undefined> {
@@ -265,7 +284,8 @@ export class ContextReplica {
       if (replica === undefined || replica.leaving || !replica.holders.includes(view.selfId))
         return undefined;
       const { committed } = this.#copy;
-      const item = digestItem(this.contextId, { ...(await this.position()), committed }, hasher);
+      const { accepted } = replica;
+      const item = digestItem(this.contextId, { ...(await this.position()), committed, accepted }, hasher);
       const isSaved = this.lead === undefined;
       const written = { ...replica, committed: Math.max(replica.committed, committed), digestItem: item };
       if (isSaved) await replicas.save(this.state, written);
@@ -298,6 +318,12 @@ export class ContextReplica {
     this.#home.end();
     this.#cancelSave?.();
     this.#cancelSave = undefined;
+  }
+
+  /** Resolves when this node has an epoch of its own, whether or not it may append with it. */
+  async #ensureEpoch(claim: NewContext): Promise<void> {
+    this.#leading ??= this.#takeover.run(claim).finally(() => (this.#leading = undefined));
+    await this.#leading;
   }
 
   /** Takes over the history of another node, one at a time. */

@@ -64,7 +64,11 @@ export class DigestKeeper {
       if (replica.isBusy) continue;
       if (counted !== undefined) this.#change(contextId, counted, "subtract");
       this.#dirty.delete(contextId);
-      const now = await replica.digested();
+      const now = await replica.digested().catch((error: unknown) => {
+        // It could not be written, and is not in the sums any more.
+        this.#dirty.set(contextId, undefined);
+        throw error;
+      });
       // It has changed again before it was counted.
       if (this.#dirty.has(contextId)) this.#dirty.set(contextId, undefined);
       if (now === undefined || this.#dirty.has(contextId)) continue;

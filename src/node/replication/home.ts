@@ -1,6 +1,6 @@
 import { compareEpochs, type Epoch } from "../../core/epoch.ts";
 import { limits } from "../../core/limits.ts";
-import { copiesRequired } from "../../core/write-copies.ts";
+import { copiesRequired, promisesRequired } from "../../core/write-copies.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import { Lead } from "../../sync/lead.ts";
 import type { Position } from "../../sync/peer-messages.ts";
@@ -54,9 +54,12 @@ export class Home implements PipedContext {
 
   /** Tells if enough of some holders are alive for anything to be committed. */
   seesEnough(holders: readonly string[]): boolean {
-    const { view, rules } = this.#parts;
-    const alive = holders.filter((nodeId) => view.isAlive(nodeId)).length;
-    return alive >= copiesRequired(rules.writeCopies, holders.length);
+    return this.#alive(holders) >= copiesRequired(this.#parts.rules.writeCopies, holders.length);
+  }
+
+  /** Tells if enough of some holders are alive to promise anything. */
+  seesPromises(holders: readonly string[]): boolean {
+    return this.#alive(holders) >= promisesRequired(this.#parts.rules.writeCopies, holders.length);
   }
 
   /** Begins to be the home under an epoch that enough holders have promised, with the history that stands. */
@@ -142,6 +145,10 @@ export class Home implements PipedContext {
 
   suspect(nodeId: string): Promise<void> {
     return this.#uses.suspected(nodeId);
+  }
+
+  #alive(holders: readonly string[]): number {
+    return holders.filter((nodeId) => this.#parts.view.isAlive(nodeId)).length;
   }
 
   #advance(lead: Lead, rows: readonly StoredEntry[] | undefined): void {

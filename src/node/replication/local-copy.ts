@@ -38,6 +38,12 @@ export class LocalCopy {
     return termsOf({ selfId, latest: this.latest, root: nothing, terms: this.state.shared?.replica });
   }
 
+  /** True if this copy counts. */
+  get isHolder(): boolean {
+    const { terms } = this;
+    return terms !== undefined && !terms.leaving && terms.holders.includes(this.#parts.view.selfId);
+  }
+
   /** What is written, or would be, of what was promised and accepted. */
   get replica(): Replica | undefined {
     return this.state.shared?.replica ?? (this.terms && this.replicaOf(this.terms));

@@ -3,6 +3,12 @@ import { compareHistories } from "../../sync/takeover.ts";
 import type { Holding } from "../../sync/peer-messages.ts";
 import type { ReplicationParts } from "./parts.ts";
 
+export interface Found {
+  /** Undefined if nobody who answered has anything of the context. */
+  readonly newest: Holding | undefined;
+  readonly silent: readonly string[];
+}
+
 /** Remembers who keeps contexts that this node does not keep, and asks the others about those it has not heard of. */
 export class Locations {
   readonly #parts: ReplicationParts;
@@ -29,29 +35,28 @@ export class Locations {
   }
 
   /**
-   * Asks every other node that is alive who keeps a context. Resolves with the holders that the newest history names;
-   * undefined if nobody who answered has it.
+   * Asks every other node who keeps a context. Resolves with what the newest history is, and who did not answer; those that
+   * are taken for dead are not asked, and are among them.
    */
-  async find(contextId: string): Promise<readonly string[] | undefined> {
+  async find(contextId: string): Promise<Found> {
     const { view, peers } = this.#parts;
-    const others = view.roster().filter((nodeId) => nodeId !== view.selfId && view.isAlive(nodeId));
-    const answers = await Promise.all(
-      others.map(async (nodeId): Promise<Holding | undefined> => {
+    const silent: string[] = [];
+    let newest: Holding | undefined;
+    await Promise.all(
+      view.roster().map(async (nodeId) => {
+        if (!view.isAlive(nodeId)) silent.push(nodeId);
+        if (!view.isAlive(nodeId) || nodeId === view.selfId) return;
         try {
           const { holding } = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: this.#askMs });
-          return holding?.leaving === true ? undefined : holding;
+          const isKept = holding !== undefined && !holding.leaving;
+          if (isKept && (newest === undefined || compareHistories(holding, newest) > 0)) newest = holding;
         } catch {
-          return undefined;
+          silent.push(nodeId);
         }
       }),
     );
-    let best: Holding | undefined;
-    for (const holding of answers)
-      if (holding !== undefined && (best === undefined || compareHistories(holding, best) > 0))
-        best = holding;
-    if (best === undefined) return undefined;
-    this.#remember(contextId, best.holders);
-    return best.holders;
+    if (newest !== undefined) this.#remember(contextId, newest.holders);
+    return { newest, silent };
   }
 
   #remember(contextId: string, holders: readonly string[]): void {

@@ -1,13 +1,16 @@
 import { asError } from "../../core/as-error.ts";
 import { placementOrder } from "../../core/placement.ts";
 import { nextHolderChange } from "../../sync/holder-change.ts";
+import type { Holding } from "../../sync/peer-messages.ts";
 import { homeOf } from "../../sync/view.ts";
 import type { ContextReplica } from "./context-replica.ts";
+import { dropIfHeld } from "./giving-up.ts";
 import { delay, type ReplicationParts } from "./parts.ts";
 
 export interface RebalancerParts extends ReplicationParts {
   readonly open: (contextId: string) => Promise<ContextReplica>;
-  readonly lead: (contextId: string) => Promise<void>;
+  /** Returns the newest of what other nodes have of a context. */
+  readonly newest: (contextId: string) => Promise<Holding | undefined>;
   /** Ids of every context this node has, in pages, each after the last of the one before. */
   readonly contextIds: (startAfter: string, limit: number) => Promise<readonly string[]>;
 }
@@ -31,7 +34,8 @@ export const rebalancerTiming: RebalancerTiming = {
 };
 
 const pageMax = 256;
-const askMs = 5000;
+/** Contexts to look at that are remembered; if more change, all are looked through. */
+const dueMax = 4096;
 
 /**
  * Moves copies to where they belong: looks through what this node has after the cluster has changed, and lets one holder at a
@@ -42,9 +46,14 @@ export class Rebalancer {
   readonly #timing: RebalancerTiming;
   /** Since when nodes are seen dead, by this node's clock. */
   readonly #deadSinceMs = new Map<string, number>();
+  /** Since when there are copies of contexts here that this node is no holder of, and was not told to give up. */
+  readonly #newcomersSinceMs = new Map<string, number>();
   #cancel: (() => void) | undefined;
   #isRunning = false;
+  /** All contexts are to be looked through. */
   #isStale = true;
+  /** Contexts to look at, if not all. */
+  readonly #due = new Set<string>();
   #isStopped = false;
   readonly counts = { added: 0, removed: 0, dropped: 0 };
 
@@ -59,6 +68,13 @@ export class Rebalancer {
     this.#noteDead();
     this.#isStale = true;
     if (!this.#isRunning) this.#arm(this.#timing.settleMs);
+  }
+
+  /** The holders of one context are others. */
+  holdersChanged(contextId: string): void {
+    if (this.#due.size < dueMax) this.#due.add(contextId);
+    else this.#isStale = true;
+    if (!this.#isRunning && this.#cancel === undefined) this.#arm(this.#timing.settleMs);
   }
 
   stop(): void {
@@ -81,42 +97,51 @@ export class Rebalancer {
     this.#cancel?.();
     if (this.#isStopped) return;
     const waitMs = afterMs * (0.75 + this.#parts.random() / 2);
-    this.#cancel = this.#parts.clock.after(waitMs, () => void this.#walk());
+    this.#cancel = this.#parts.clock.after(waitMs, () => {
+      this.#cancel = undefined;
+      void this.#walk();
+    });
   }
 
   async #walk(): Promise<void> {
     this.#isRunning = true;
-    this.#isStale = false;
-    let isDone = true;
     try {
       this.#noteDead();
-      if (this.#parts.view.hasExchanged) isDone = await this.#walkAll();
-      else isDone = false;
+      const { view } = this.#parts;
+      // Somebody who is dead now will have been for too long some time.
+      const isWaiting = this.#deadSinceMs.size > 0;
+      if (view.hasExchanged && (this.#isStale || isWaiting)) await this.#walkAll();
+      else if (view.hasExchanged) await this.#seeAll([...this.#due]);
     } catch (error) {
-      isDone = false;
+      this.#isStale = true;
       this.#parts.log.debug("copies were not moved", { error: asError(error).message });
     } finally {
       this.#isRunning = false;
-      // Somebody who is dead now will have been for too long some time.
-      const isWaiting = this.#deadSinceMs.size > 0;
-      if (this.#isStale) this.#arm(this.#timing.settleMs);
-      else if (!isDone || isWaiting) this.#arm(this.#timing.retryMs);
+      if (this.#isStale || this.#due.size > 0 || this.#deadSinceMs.size > 0) this.#arm(this.#timing.retryMs);
     }
   }
 
-  /** Returns if nothing is left to do. */
-  async #walkAll(): Promise<boolean> {
-    let isDone = true;
+  async #walkAll(): Promise<void> {
+    this.#isStale = false;
+    this.#due.clear();
     let startAfter = "";
     for (;;) {
       const page = await this.#parts.contextIds(startAfter, pageMax);
-      for (const contextId of page) {
-        if (this.#isStopped) return true;
-        startAfter = contextId;
-        if (!(await this.#see(contextId))) isDone = false;
-      }
-      if (page.length < pageMax) return isDone;
+      await this.#seeAll(page);
+      startAfter = page.at(-1) ?? startAfter;
+      if (page.length < pageMax) return;
       await this.#parts.clock.yield();
+    }
+  }
+
+  /** Looks at contexts; those that need something more stay due. */
+  async #seeAll(contextIds: readonly string[]): Promise<void> {
+    for (const contextId of contextIds) {
+      if (this.#isStopped) return;
+      this.#due.delete(contextId);
+      if (await this.#see(contextId)) continue;
+      if (this.#due.size < dueMax) this.#due.add(contextId);
+      else this.#isStale = true;
     }
   }
 
@@ -126,29 +151,18 @@ export class Rebalancer {
     const placed = placementOrder(contextId, view.roster(), hasher);
     const replica = await this.#parts.open(contextId);
     const { terms } = replica;
-    if (terms === undefined) return true;
+    // Nothing is left of a copy that was given up but who keeps the context instead.
+    if (terms === undefined || (terms.leaving && replica.state.local === undefined)) return true;
     try {
-      if (terms.leaving) {
-        if (replica.isEmpty) return true;
-        const isDropped = await replica.dropIfHeld();
-        if (isDropped) this.counts.dropped += 1;
-        return isDropped;
-      }
-      const home = homeOf(terms.holders, view);
-      if (home === undefined) return false;
-      if (home !== view.selfId) {
-        if (placed.slice(0, rules.replicas).includes(view.selfId)) return true;
-        // A copy that does not belong here: the home may have let this node go while it was away.
-        await this.#parts.peers.call(home, "nudge", { contextId }, { timeoutMs: askMs });
-        return false;
-      }
+      if (!replica.isHolder) return await this.#giveUp(replica, terms.leaving);
+      this.#newcomersSinceMs.delete(contextId);
+      if (homeOf(terms.holders, view) !== view.selfId) return true;
       const isGivenUp = (nodeId: string): boolean => this.#isGivenUp(nodeId);
       for (;;) {
         const { holders = terms.holders } = replica.terms ?? {};
         const options = { holders, placed, replicas: rules.replicas, view, isGivenUp };
         const change = nextHolderChange(options);
         if (change === undefined) return true;
-        await this.#parts.lead(contextId);
         await replica.changeHolders(change);
         this.counts[change.kind === "add" ? "added" : "removed"] += 1;
         await delay(clock, this.#timing.pauseMs);
@@ -159,6 +173,22 @@ export class Rebalancer {
       log.debug("a context keeps its holders for now", { context: contextId, error: asError(error).message });
       return false;
     }
+  }
+
+  /** Deletes a copy that does not count. One that was made to become a holder is left alone for as long as that may take. */
+  async #giveUp(replica: ContextReplica, isLeaving: boolean): Promise<boolean> {
+    const { contextId } = replica;
+    if (!isLeaving) {
+      const nowMs = this.#parts.clock.monotonicMs();
+      const sinceMs = this.#newcomersSinceMs.get(contextId) ?? nowMs;
+      this.#newcomersSinceMs.set(contextId, sinceMs);
+      if (nowMs - sinceMs < this.#timing.giveUpMs) return false;
+    }
+    const isDropped = await dropIfHeld(this.#parts, replica, await this.#parts.newest(contextId));
+    if (!isDropped) return false;
+    this.#newcomersSinceMs.delete(contextId);
+    this.counts.dropped += 1;
+    return true;
   }
 
   #isGivenUp(nodeId: string): boolean {

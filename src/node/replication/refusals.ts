@@ -103,3 +103,13 @@ export function nobodyHome(contextId: string, holders: readonly string[], view: 
     ...{ remedy: "bring one of them back", retryAfterMs: 1000 },
   });
 }
+
+/** Nodes that did not answer may keep a context of which nobody else has anything. */
+export function unheard(contextId: string, silent: readonly string[], view: ClusterView): LedgerError {
+  const names = silent.slice(0, 8).map((nodeId) => view.nameOf(nodeId));
+  const text = `nodes that may keep context ${quote(contextId)} do not answer, and it is not begun without them: ${names.join(", ")}`;
+  return new LedgerError("UNAVAILABLE", text, {
+    ...{ reason: "NO_HOME", field: "context_id", value: contextId.slice(0, 64) },
+    ...{ remedy: "bring them back, or let the cluster forget those that are gone", retryAfterMs: 1000 },
+  });
+}

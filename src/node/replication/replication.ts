@@ -2,6 +2,7 @@ import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { frontierRoot } from "../../core/merkle/frontier.ts";
 import { placementOrder } from "../../core/placement.ts";
+import { copiesRequired } from "../../core/write-copies.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
 import type {
@@ -31,7 +32,8 @@ import {
   ledCounts,
   type ReplicationCounts,
 } from "./replication-counts.ts";
-import { nobodyHome, notExchanged } from "./refusals.ts";
+import { OpenContexts } from "./open-contexts.ts";
+import { nobodyHome, notExchanged, notHome, unheard } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
 export type Route = { readonly kind: "here" } | { readonly kind: "there"; readonly nodeId: string };
@@ -43,8 +45,7 @@ export type Route = { readonly kind: "here" } | { readonly kind: "there"; readon
 export class Replication {
   readonly #parts: ReplicationParts;
   readonly #timing: ReplicationTiming;
-  readonly #contexts = new Map<string, ContextReplica>();
-  readonly #opening = new Map<string, Promise<ContextReplica>>();
+  readonly #contexts: OpenContexts;
   readonly #pipes = new Map<string, PeerPipe>();
   readonly #locations: Locations;
   readonly #archives: ArchiveKeeper;
@@ -55,10 +56,15 @@ export class Replication {
   readonly #repairs: RepairKeeper;
   readonly #counts = createReplicationCounts();
   readonly #unsubscribe: () => void;
-  #isStopped = false;
 
   constructor(parts: ReplicationParts & Pick<ArchiveKeeperParts, "appendMoved">) {
     this.#parts = parts;
+    this.#contexts = new OpenContexts({
+      replicas: parts.replicas,
+      create: (contextId, state) => this.#create(contextId, state),
+      // What is known of a context whose home this node was is stored now.
+      forgets: (contextId, before) => this.#digests.changing(contextId, before),
+    });
     this.#forks = new ForkExchange({
       ...parts,
       learned: (contextId, from) => this.#tellForks(contextId, from),
@@ -80,7 +86,7 @@ export class Replication {
       {
         ...parts,
         open: (contextId) => this.open(contextId),
-        lead: (contextId) => this.lead(contextId),
+        newest: (contextId) => this.#newest(contextId),
         contextIds: (startAfter, limit) => parts.replicas.contextIds(startAfter, limit),
       },
       parts.rebalancer,
@@ -122,11 +128,9 @@ export class Replication {
 
   /** Like {@link holdersOf}, and asks the other nodes about a context that this one has not heard of. */
   async locate(contextId: string): Promise<readonly string[]> {
-    const { terms } = await this.open(contextId);
-    if (terms === undefined && this.#locations.known(contextId) === undefined) {
-      const found = await this.#locations.find(contextId);
-      if (found !== undefined) return found;
-    }
+    const replica = await this.open(contextId);
+    if (!replica.isHolder && this.#locations.known(contextId) === undefined)
+      await this.#locations.find(contextId);
     return await this.holdersOf(contextId);
   }
 
@@ -140,9 +144,8 @@ export class Replication {
   async holdersOf(contextId: string): Promise<readonly string[]> {
     const replica = await this.open(contextId);
     const { terms } = replica;
-    const { selfId } = this.#parts.view;
-    if (terms !== undefined && !terms.leaving && terms.holders.includes(selfId)) return terms.holders;
-    return this.#locations.known(contextId) ?? this.#placed(contextId);
+    if (terms !== undefined && replica.isHolder) return terms.holders;
+    return this.#locations.known(contextId) ?? terms?.holders ?? this.#placed(contextId);
   }
 
   /**
@@ -153,10 +156,25 @@ export class Replication {
     if (!this.#parts.view.hasExchanged) throw notExchanged();
     const replica = await this.open(contextId);
     if (replica.isWritable) return;
-    // Somebody may have made it while the roster was another.
-    const found = replica.terms === undefined ? await this.#locations.find(contextId) : undefined;
-    const holders = found ?? this.#placed(contextId);
-    await replica.ensureLead({ holders, isNew: found === undefined });
+    const { terms } = replica;
+    if (terms !== undefined && replica.isHolder)
+      return await replica.ensureLead({ holders: terms.holders, isNew: false });
+    // Somebody may have made it while the roster was another, or this node is a holder and was not told.
+    const { newest, silent } = await this.#locations.find(contextId);
+    if (newest !== undefined) return await replica.ensureLead({ holders: newest.holders, isNew: false });
+    if (terms !== undefined) throw notHome(contextId);
+    this.#checkNobodyHas(contextId, silent);
+    await replica.ensureLead({ holders: this.#placed(contextId), isNew: true });
+  }
+
+  /** Throws UNAVAILABLE if nodes that did not say what they have of a context may be enough to have committed entries of it. */
+  #checkNobodyHas(contextId: string, silent: readonly string[]): void {
+    const { view, rules } = this.#parts;
+    if (rules.writeCopies === "1") return;
+    const most = Math.min(rules.replicas, view.roster().length);
+    const isAmongAlive = silent.some((nodeId) => view.isAlive(nodeId));
+    if (isAmongAlive || silent.length >= copiesRequired(rules.writeCopies, most))
+      throw unheard(contextId, silent, view);
   }
 
   /** Tries for a short while to become the home of a context before it is read, so that what was acknowledged is seen. */
@@ -175,13 +193,7 @@ export class Replication {
 
   /** Returns the context as this node keeps it, or would. */
   open(contextId: string): Promise<ContextReplica> {
-    const known = this.#contexts.get(contextId);
-    if (known !== undefined) return Promise.resolve(known);
-    const opening =
-      this.#opening.get(contextId) ??
-      this.#read(contextId).finally(() => void this.#opening.delete(contextId));
-    this.#opening.set(contextId, opening);
-    return opening;
+    return this.#contexts.open(contextId);
   }
 
   /** Returns how many copies of an entry are known, and how many holders there are. */
@@ -277,6 +289,11 @@ export class Replication {
     if (fromNodeId !== this.#parts.view.selfId) await replica?.tellHolders(fromNodeId);
   }
 
+  /** Returns the newest of what other nodes have of a context; undefined if nobody who answers keeps it. */
+  async #newest(contextId: string): Promise<Holding | undefined> {
+    return (await this.#locations.find(contextId)).newest;
+  }
+
   digest(
     fromNodeId: string,
     request: PeerCalls["digest"]["request"],
@@ -305,7 +322,6 @@ export class Replication {
 
   /** Ends everything that was begun. */
   stop(): void {
-    this.#isStopped = true;
     this.#archives.stop();
     this.#forks.stop();
     this.#antiEntropy.stop();
@@ -313,11 +329,7 @@ export class Replication {
     this.#repairs.stop();
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
-    for (const context of this.#contexts.values()) {
-      context.close();
-      this.#parts.replicas.release(context.state);
-    }
-    this.#contexts.clear();
+    this.#contexts.stop();
   }
 
   /** Returns who would keep a context that began now. */
@@ -329,12 +341,14 @@ export class Replication {
   async #nudgeHome(contextId: string): Promise<void> {
     const route = await this.route(contextId);
     if (route.kind === "here") return await this.nudge(this.#parts.view.selfId, contextId);
-    await this.#parts.peers.call(
-      route.nodeId,
-      "nudge",
-      { contextId },
-      { timeoutMs: this.#timing.replicateMs },
-    );
+    const { peers } = this.#parts;
+    const { askMs, replicateMs } = this.#timing;
+    // The holders may have changed without a word to this node.
+    const { holding } = await peers.call(route.nodeId, "holding", { contextId }, { timeoutMs: askMs });
+    const newest = holding?.leaving === false ? holding : await this.#newest(contextId);
+    const replica = await this.open(contextId);
+    if (newest !== undefined && (await replica.learn(newest))) return;
+    await peers.call(route.nodeId, "nudge", { contextId }, { timeoutMs: replicateMs });
   }
 
   #stored(state: ContextState, rows: readonly StoredEntry[] | undefined): void {
@@ -343,9 +357,8 @@ export class Replication {
     replica?.stored(rows);
   }
 
-  async #read(contextId: string): Promise<ContextReplica> {
-    const state = await this.#parts.replicas.acquire(contextId);
-    const replica = new ContextReplica(this.#parts, state, {
+  #create(contextId: string, state: ContextState): ContextReplica {
+    return new ContextReplica(this.#parts, state, {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
       counts: this.#counts,
@@ -353,36 +366,14 @@ export class Replication {
         this.#counts.takeovers += 1;
         this.#tellForks(contextId, undefined);
       },
+      holdersChanged: () => this.#rebalancer.holdersChanged(contextId),
     });
-    if (this.#isStopped) this.#parts.replicas.release(state);
-    else {
-      this.#contexts.set(contextId, replica);
-      this.#evict();
-    }
-    return replica;
   }
 
   /** Tells the other holders of the forks of a context, if this node is its home: it is the one that all of them hear. */
   #tellForks(contextId: string, except: string | undefined): void {
     const followers = this.#contexts.get(contextId)?.lead?.followers() ?? [];
     for (const nodeId of followers) if (nodeId !== except) this.#forks.wake(contextId, nodeId);
-  }
-
-  /** Forgets contexts that nobody needs now; a home that is forgotten takes over anew. */
-  #evict(): void {
-    let looks = 8;
-    for (const [contextId, replica] of this.#contexts) {
-      if (this.#contexts.size <= limits.replicasCachedMax || looks === 0) return;
-      looks -= 1;
-      this.#contexts.delete(contextId);
-      if (replica.isBusy) this.#contexts.set(contextId, replica);
-      else {
-        // What is known of a context whose home this node was is stored now.
-        if (replica.lead !== undefined) this.#digests.changing(contextId, replica.state.shared?.replica);
-        replica.close();
-        this.#parts.replicas.release(replica.state);
-      }
-    }
   }
 
   #pipeTo(nodeId: string): PeerPipe {

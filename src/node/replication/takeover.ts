@@ -1,32 +1,26 @@
 import { compareEpochs, type Epoch, laterEpoch, noEpoch, sameEpoch } from "../../core/epoch.ts";
 import { LedgerError } from "../../core/errors.ts";
 import { sameBytes } from "../../core/snapshot/same-bytes.ts";
-import { promisesRequired } from "../../core/write-copies.ts";
-import type { AdoptRequest, Holding, PeerCalls } from "../../sync/peer-messages.ts";
+import type { AdoptRequest, PeerCalls } from "../../sync/peer-messages.ts";
 import { bestCandidate, type Candidate, nextEpoch } from "../../sync/takeover.ts";
-import { promisedTo } from "../../sync/terms.ts";
+import { promisedTo, sameHolders, type Terms, termsOf } from "../../sync/terms.ts";
 import { homeOf } from "../../sync/view.ts";
 import { commonPrefix } from "./difference.ts";
 import type { Home } from "./home.ts";
 import type { LocalCopy } from "./local-copy.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
+import { askForPromises } from "./promise-round.ts";
 import { copyDamaged, deposed, notHome, tooFewHolders } from "./refusals.ts";
 import type { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
-const nothing = new Uint8Array();
 
-/** A context of which this node has nothing. */
+/** A context that this node does not keep, as far as it knows. */
 export interface NewContext {
   /** Who keeps it, or is to. */
   readonly holders: readonly string[];
   /** True if nobody who was asked has it. */
   readonly isNew: boolean;
-}
-
-/** What one holder answered, and who it says keeps the context. */
-interface Promised extends Candidate {
-  readonly holders: readonly string[];
 }
 
 /** How this node becomes the home of a context. */
@@ -37,6 +31,7 @@ export class Takeover {
   readonly #turns: Turns;
   readonly #home: Home;
   readonly #adopt: (from: string, request: AdoptRequest) => Promise<void>;
+  readonly #holdersChanged: () => void;
   /** The latest epoch that another holder has promised. */
   #seen: Epoch = noEpoch;
 
@@ -47,6 +42,8 @@ export class Takeover {
       readonly turns: Turns;
       readonly home: Home;
       readonly adopt: (from: string, request: AdoptRequest) => Promise<void>;
+      /** The holders may not be those that are wanted. */
+      readonly holdersChanged: () => void;
     },
   ) {
     this.#parts = parts;
@@ -55,6 +52,7 @@ export class Takeover {
     this.#turns = uses.turns;
     this.#home = uses.home;
     this.#adopt = uses.adopt;
+    this.#holdersChanged = uses.holdersChanged;
   }
 
   get seen(): Epoch {
@@ -79,43 +77,45 @@ export class Takeover {
     }
   }
 
+  /** With the history and the holders that stand among those of enough holders. */
   async #attempt({ holders: newHolders, isNew }: NewContext): Promise<void> {
     const { view, rules } = this.#parts;
     const { selfId } = view;
-    const { contextId, terms } = this.#copy;
-    const holders = terms?.holders ?? newHolders;
-    if (terms?.leaving === true || !holders.includes(selfId) || homeOf(holders, view) !== selfId)
-      throw notHome(contextId);
-    if (!this.#home.seesEnough(holders)) throw tooFewHolders(contextId, holders, rules, view);
-    const isCreation = isNew && terms === undefined && holders[0] === selfId;
+    const { contextId, terms, isHolder } = this.#copy;
+    const known = terms !== undefined && isHolder ? terms.holders : newHolders;
+    if (!known.includes(selfId) || homeOf(known, view) !== selfId) throw notHome(contextId);
+    if (!this.#home.seesPromises(known)) throw tooFewHolders(contextId, known, rules, view);
+    const isCreation = isNew && terms === undefined && known[0] === selfId;
     const { promised = noEpoch, accepted = noEpoch } = terms ?? {};
     const epoch = isCreation
       ? { counter: 1, nodeId: selfId }
       : nextEpoch(selfId, [this.#seen, promised, accepted]);
-    const claim = { contextId, epoch, holders };
+    const claim = { contextId, epoch, holders: known };
     const own = await this.#promiseMyself(claim, isCreation);
-    const candidates: Promised[] = [{ nodeId: selfId, ...own }];
-    if (!isCreation) candidates.push(...(await this.#promises(claim, own)));
-    await this.#findDamage(candidates, own);
-    const best = bestCandidate(candidates, selfId) as Promised | undefined;
-    if (best !== undefined && best.nodeId !== selfId) {
-      await this.#checkHolders(claim, own, best);
-      await this.#adoptFrom(best, claim);
+    const { holders, candidates } = isCreation
+      ? { holders: known, candidates: [own] }
+      : await askForPromises(this.#parts, { ...claim, own, seen: (other) => this.heard(other) });
+    if (!holders.includes(selfId)) {
+      await this.holdPromise(epoch, (now) => this.#copy.save({ ...now, holders, leaving: true }));
+      this.#holdersChanged();
+      throw notHome(contextId);
     }
-    await this.#turns.run(async () => {
-      const now = this.#copy.terms;
-      if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(contextId);
+    await this.#findDamage(candidates, own);
+    const best = bestCandidate(candidates, selfId);
+    if (best !== undefined && best.nodeId !== selfId) await this.#adoptFrom(best, { ...claim, holders });
+    await this.holdPromise(epoch, async (now) => {
       const position = await this.#copy.position();
-      const known = Math.max(...candidates.map(({ committed }) => committed));
-      const committed = Math.min(position.latest, known);
-      if (!sameEpoch(now.accepted, epoch))
-        await this.#copy.save({ ...now, holders, accepted: epoch, committed });
+      const committed = Math.min(position.latest, Math.max(...candidates.map((one) => one.committed)));
+      if (!sameEpoch(now.accepted, epoch) || !sameHolders(now.holders, holders))
+        await this.#copy.save({ ...now, holders, accepted: epoch, committed, leaving: false });
       this.#home.begin(epoch, holders, position, committed);
     });
+    // Nobody else changes who the holders are now.
+    if (!isCreation) this.#holdersChanged();
   }
 
   /** Of copies of one writer that are equally long, and not equal, one is damaged. Rejects with UNAVAILABLE if it is this node's. */
-  async #findDamage(candidates: readonly Candidate[], own: Holding): Promise<void> {
+  async #findDamage(candidates: readonly Candidate[], own: Candidate): Promise<void> {
     const { contextId, state } = this.#copy;
     for (const { nodeId, accepted, latest, root } of candidates) {
       if (nodeId === this.#parts.view.selfId || !sameEpoch(accepted, own.accepted)) continue;
@@ -139,76 +139,25 @@ export class Takeover {
     }
   }
 
-  async #promiseMyself(claim: PeerCalls["prepare"]["request"], isCreation: boolean): Promise<Holding> {
-    return await this.#turns.run(async () => {
-      const promised = promisedTo(await this.#copy.view(), claim);
-      await this.#copy.save({ ...promised, accepted: isCreation ? claim.epoch : promised.accepted });
-      return await this.#copy.holding();
-    });
-  }
-
-  /** Returns what enough other holders answered that promised the epoch of `claim`. */
-  async #promises(claim: PeerCalls["prepare"]["request"], own: Holding): Promise<Promised[]> {
-    const { peers, view, rules, clock } = this.#parts;
-    const others = claim.holders.filter((nodeId) => nodeId !== view.selfId);
-    const isAny = rules.writeCopies === "1";
-    const needed = isAny ? 0 : promisesRequired(rules.writeCopies, claim.holders.length) - 1;
-    if (needed === 0 && !isAny) return [];
-    const promises: Promised[] = [];
-    /** Holders that say this node, or the asked one, is none. */
-    const refusing: string[] = [];
-    const enough = Promise.withResolvers<void>();
-    const asked = others.map(async (nodeId) => {
-      try {
-        const answer = await peers.call(nodeId, "prepare", claim, { timeoutMs: this.#timing.askMs });
-        if (answer.kind === "promised") promises.push({ nodeId, ...answer });
-        else if (answer.kind === "empty")
-          promises.push({
-            ...{ nodeId, accepted: noEpoch, committed: 0, latest: 0, root: nothing },
-            holders: claim.holders,
-          });
-        else if (answer.kind === "refused") this.heard(answer.promised);
-        else refusing.push(nodeId);
-        if (!isAny && promises.length >= needed) enough.resolve();
-      } catch {
-        // Whoever does not answer has promised nothing.
-      }
-    });
-    await Promise.race([enough.promise, Promise.all(asked), delay(clock, this.#timing.askMs)]);
-    for (const nodeId of refusing) await this.#learnFrom(nodeId, claim, own);
-    if (compareEpochs(this.#seen, claim.epoch) > 0) throw deposed(claim.contextId);
-    if (promises.length < needed) throw tooFewHolders(claim.contextId, claim.holders, rules, view);
-    return [...promises];
-  }
-
-  /** Asks a node that does not take this one for a holder who keeps the context now. */
-  async #learnFrom(nodeId: string, claim: PeerCalls["prepare"]["request"], own: Holding): Promise<void> {
-    const { contextId } = claim;
-    const { holding } = await this.#parts.peers
-      .call(nodeId, "holding", { contextId }, { timeoutMs: this.#timing.askMs })
-      .catch(() => ({ holding: undefined }));
-    if (holding !== undefined && !holding.leaving) await this.#checkHolders(claim, own, holding);
-  }
-
-  /**
-   * Takes over who keeps the context from a holder that has accepted a later epoch, and tries again with them: they changed while
-   * this node was away. Rejects with DEPOSED if that was so.
-   */
-  async #checkHolders(
-    { contextId, holders }: PeerCalls["prepare"]["request"],
-    own: Holding,
-    other: Pick<Holding, "accepted" | "holders">,
-  ): Promise<void> {
-    if (compareEpochs(other.accepted, own.accepted) <= 0) return;
-    const isSame =
-      other.holders.length === holders.length && other.holders.every((id, i) => id === holders[i]);
-    if (isSame) return;
-    await this.#turns.run(async () => {
+  /** Does something as the node that was promised `epoch` last. Rejects with DEPOSED if that is another one now. */
+  holdPromise(epoch: Epoch, act: (now: Terms) => Promise<void>): Promise<void> {
+    return this.#turns.run(async () => {
       const now = this.#copy.terms;
-      if (now === undefined || !sameEpoch(now.accepted, own.accepted)) return;
-      const leaving = !other.holders.includes(this.#parts.view.selfId);
-      await this.#copy.save({ ...now, holders: other.holders, leaving });
+      if (now === undefined || !sameEpoch(now.promised, epoch)) throw deposed(this.#copy.contextId);
+      await act(now);
     });
-    throw deposed(contextId);
+  }
+
+  /** Rejects with DEPOSED if another node was promised something in the meantime. */
+  async #promiseMyself(claim: PeerCalls["prepare"]["request"], isCreation: boolean): Promise<Candidate> {
+    return await this.#turns.run(async () => {
+      const view = await this.#copy.view();
+      const before = termsOf(view);
+      if (before !== undefined && (isCreation || compareEpochs(claim.epoch, before.promised) <= 0))
+        throw deposed(claim.contextId);
+      const promised = promisedTo(view, claim);
+      await this.#copy.save({ ...promised, accepted: isCreation ? claim.epoch : promised.accepted });
+      return { nodeId: view.selfId, ...(await this.#copy.holding()) };
+    });
   }
 }

@@ -1,5 +1,6 @@
 import { decodeEntry } from "../../../src/core/entry-wire.ts";
 import { hex } from "../../../src/core/hex.ts";
+import { movedMetadataName } from "../../../src/core/moved.ts";
 import { placementOrder } from "../../../src/core/placement.ts";
 import { loadHasher } from "../../../src/hash/load-hasher.ts";
 import type { SimulatedNode } from "./node.ts";
@@ -10,6 +11,8 @@ const hasher = await loadHasher();
 export interface Placed {
   readonly id: string;
   readonly hash: string;
+  /** What the entry had for a hash when it was acknowledged first. */
+  readonly firstHash: string;
 }
 
 /**
@@ -38,9 +41,11 @@ export async function checkCopies(
       continue;
     }
     const { holders, leaving } = replica;
-    if (leaving && history.length > 0)
-      violated(`holders: machine ${node.machine} does not get rid of its copy of ${contextId}`);
-    else if (!leaving && holders.toSorted().join() !== expected.toSorted().join())
+    // What is left of a copy that was given up is who keeps the context instead.
+    if (leaving) {
+      if (history.length > 0)
+        violated(`holders: machine ${node.machine} does not get rid of its copy of ${contextId}`);
+    } else if (holders.toSorted().join() !== expected.toSorted().join())
       violated(
         `holders: ${contextId} is kept by ${shown(holders)} as machine ${node.machine} has it, not by ${shown(expected)}`,
       );
@@ -67,7 +72,12 @@ async function historyOf({ disk }: SimulatedNode, contextId: string): Promise<re
     ...{ log: head.log, after: 0, through: head.latest },
     ...{ entriesMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_INTEGER },
   });
-  return rows.map(({ contentHash, wire }) => ({ id: decodeEntry(wire).id, hash: hex(contentHash) }));
+  return rows.map(({ contentHash, wire }) => {
+    const { id, metadata } = decodeEntry(wire);
+    const hash = hex(contentHash);
+    const moved = metadata.find(([name]) => name === movedMetadataName)?.[1];
+    return { id, hash, firstHash: moved?.split(" ").at(-1) ?? hash };
+  });
 }
 
 function shown(nodeIds: readonly string[]): string {

@@ -31,7 +31,7 @@ export interface ClientOptions {
 
 /** What a client may be told while a cluster is in trouble. */
 const expectedCodes: ReadonlySet<string> = new Set([
-  ...["UNAVAILABLE", "DEADLINE_EXCEEDED", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"],
+  ...["UNAVAILABLE", "DEADLINE_EXCEEDED", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", "ABORTED"],
 ]);
 class NoAnswer extends Error {}
 

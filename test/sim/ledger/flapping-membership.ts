@@ -85,8 +85,9 @@ export class FlappingMembership implements Membership {
     return this.#machine(machine).roster;
   }
 
-  hasExchanged(): boolean {
-    return true;
+  /** Who was told to join waits until it has met somebody. */
+  hasExchanged(machine: number): boolean {
+    return machine === 0 || this.#machine(machine).known.size > 1;
   }
 
   disturb(): void {

@@ -1,0 +1,40 @@
+import { compareEpochs } from "../../core/epoch.ts";
+import type { Holding } from "../../sync/peer-messages.ts";
+import { commonPrefix } from "./difference.ts";
+import type { ContextReplica } from "./context-replica.ts";
+import { type ReplicationParts, replicationTiming } from "./parts.ts";
+
+/**
+ * Deletes this node's copy of a context, which it has given up, if every holder has all of it, knows that this node is none,
+ * and nothing of it is archived here. `newest` is what another node says who has the newest history. Returns if that was so.
+ */
+export async function dropIfHeld(
+  parts: ReplicationParts,
+  replica: ContextReplica,
+  newest: Holding | undefined,
+): Promise<boolean> {
+  const { peers, replicas, view, timing = replicationTiming } = parts;
+  const { contextId } = replica;
+  if (newest !== undefined) await replica.learn(newest);
+  const { terms } = replica;
+  if (terms?.leaving !== true || (await replicas.archives(contextId)).length > 0) return false;
+  const own = await replica.position();
+  const committed = replica.state.head?.latest ?? 0;
+  for (const nodeId of terms.holders) {
+    const asked = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
+    const { holding } = asked;
+    if (holding === undefined || holding.leaving || holding.holders.includes(view.selfId)) return false;
+    if (compareEpochs(holding.accepted, terms.accepted) < 0) return false;
+    const { latest, root } = holding;
+    const theirs = { contextId, from: nodeId, target: { latest, root } };
+    const common = await commonPrefix(parts, replica.state, theirs, own);
+    if (common < Math.min(latest, own.latest)) {
+      // It has gone another way since the two were one: it offers what only this node has.
+      await replica.archiveBeyond(common, holding.accepted);
+      return false;
+    }
+    if (Math.min(common, holding.committed) < committed) return false;
+  }
+  await replica.drop();
+  return true;
+}
