@@ -205,6 +205,25 @@ describe("a difference of two copies", () => {
   });
 });
 
+test("damage is found when another node is sent the entry, and mended before it has it", async () => {
+  using world = new RepairWorld();
+  const [home, second, third] = await world.ordered();
+  world.away.add(third.nodeId);
+  await world.append(10);
+  await until("two have it", async () => (await second.rows()).length === 10);
+  const intact = textOf(await second.rows());
+  await home.spoilRow(4, flipped);
+  // What it has in memory is as it was.
+  home.restart();
+  world.away.clear();
+  world.changed();
+  await world.append(1);
+  await world.equal();
+  expect(textOf((await third.rows()).slice(0, 10))).toBe(intact);
+  expect(home.told).toEqual(["found 4: its bytes do not have the hash stored beside it", "healed 4"]);
+  await nothingRewound(world);
+});
+
 test("a home does not append anew what was damaged in an archive, and takes the rest of it", async () => {
   using world = new RepairWorld({ writeCopies: "1" });
   await world.append(5);
