@@ -12,4 +12,4 @@ import { mustRun, run } from "./steps/run.ts";
 await installDependencies();
 await mustRun([bun, "scripts/build.ts"]);
 // Every file gets its own process state: files that share one have been seen to leak into each other.
-process.exit(await run([bun, "test", "--parallel=2", ...Bun.argv.slice(2)]));
+process.exit(await run([bun, "test", "--parallel=2", "--timeout=30000", ...Bun.argv.slice(2)]));

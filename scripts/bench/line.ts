@@ -5,7 +5,8 @@ export interface Quantity {
   readonly unit: Unit;
 }
 
-export type Unit = "/s" | "ms" | "µs" | "MB" | "KB" | "x" | "%" | "found";
+/** Without a unit it is a count. */
+export type Unit = "/s" | "s" | "ms" | "µs" | "MB" | "KB" | "B/s" | "x" | "%" | "found" | "";
 
 export interface Bar {
   /** What is judged: often a ratio, sometimes the measured quantity itself. */

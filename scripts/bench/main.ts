@@ -28,6 +28,8 @@ import { readWhileAppend } from "./rows/read-while-append.ts";
 import { ready } from "./rows/ready.ts";
 import { sequential } from "./rows/sequential.ts";
 import { snapshot, snapshotLarge } from "./rows/snapshot.ts";
+import { swim, swim10k } from "./rows/swim.ts";
+import { swimLoopback, swimSoak } from "./rows/swim-loopback.ts";
 import { watch } from "./rows/watch.ts";
 import type { Bench, Row } from "./run/bench.ts";
 import { buildLoad } from "./run/build-load.ts";
@@ -52,6 +54,10 @@ const rows: readonly Row[] = [
   snapshot,
   snapshotLarge,
   cluster,
+  swim,
+  swimLoopback,
+  swimSoak,
+  swim10k,
 ];
 
 const help = `bun scripts/bench/main.ts [options] [row...]

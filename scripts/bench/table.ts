@@ -1,4 +1,4 @@
-import { type Line, type Quantity, verdictOf } from "./line.ts";
+import { type Line, type Quantity, type Unit, verdictOf } from "./line.ts";
 
 const headings = ["what", "ours", "limit or peer of the same run", "score", "at least", "aim", ""] as const;
 
@@ -35,9 +35,12 @@ function cells(line: Line): readonly string[] {
   ];
 }
 
+/** Units that are written without a space. */
+const suffixes: readonly Unit[] = ["/s", "x", "%", ""];
+
 /** Three significant digits, thousands separated: `12,300/s`, `1.34x`, `0.213 ms`. */
 export function formatQuantity({ value, unit }: Quantity): string {
   const digits = Number.isFinite(value) ? Number(value.toPrecision(3)) : value;
   const number = digits.toLocaleString("en-US", { maximumSignificantDigits: 3 });
-  return unit === "/s" || unit === "x" || unit === "%" ? `${number}${unit}` : `${number} ${unit}`;
+  return suffixes.includes(unit) ? `${number}${unit}` : `${number} ${unit}`;
 }

@@ -6,7 +6,7 @@
 
 import { assert } from "../core/assert.ts";
 import { entryBytes } from "../core/entry.ts";
-import { LedgerError } from "../core/errors.ts";
+import type { LedgerError } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import type { Inflate } from "../core/inflate.ts";
 import { limits } from "../core/limits.ts";

@@ -67,9 +67,15 @@ const listedContexts = 512;
 /** All methods throw LedgerError. Those that write leave it to the caller that nobody changes the context meanwhile. */
 export class Repairs {
   readonly #parts: RepairsParts;
+  #writes = 0;
 
   constructor(parts: RepairsParts) {
     this.#parts = parts;
+  }
+
+  /** How often something was written: who has read in between may have seen half of it. */
+  get writes(): number {
+    return this.#writes;
   }
 
   /** Calls `listener` when damage was found that was not known, until the returned function is called. */
@@ -167,7 +173,7 @@ export class Repairs {
       if (subtrees.length === 0) return { written: 0, damaged: damaged.length };
       const written = await alone(async () => {
         if (state.local?.log !== log || state.local.latest < size) return 0;
-        await this.#parts.write(state, { subtrees });
+        await this.#write(state, { subtrees });
         return subtrees.length;
       });
       return { written, damaged: damaged.length };
@@ -194,7 +200,7 @@ export class Repairs {
     offered: OfferedRow | undefined,
     isVouched: boolean,
   ): Promise<Mending> {
-    const { hasher, damage, write } = this.#parts;
+    const { hasher, damage } = this.#parts;
     try {
       const { log, latest } = state.local ?? { log: 0, latest: 0 };
       if (sequence > latest) return { kind: "intact", isWritten: false, isNewLeaf: false };
@@ -220,18 +226,24 @@ export class Repairs {
       const { id } = decodeEntry(row.wire);
       const findableId = isTimeBased(id, appendedAtNs) ? undefined : id;
       const entry = { sequence, log, key, findableId, contentHash: leaf, wire: row.wire };
-      await write(state, { repairs: [entry] });
+      await this.#write(state, { repairs: [entry] });
       const after = await this.#examine(state, log, sequence);
       if (after.verdict.problem !== undefined) return { kind: "failed", detail: after.verdict.problem };
-      await damage.verified(state.id, log, { damaged: [], intact: [sequence] });
       const isNewLeaf = !sameBytes(leaf, verdict.stored);
-      // A node above may have been computed of what was stored here.
-      if (isNewLeaf && !isProven)
-        this.treeDamaged(state, `the tree above entry ${sequence} is to be verified`);
+      // The node above it, if there is one, is not that of its entries.
+      const hasNodeAbove = Math.ceil(sequence / subtreeWidth) * subtreeWidth <= latest;
+      if (isNewLeaf && !isProven && hasNodeAbove)
+        this.treeDamaged(state, `the tree's node above entry ${sequence} is not that of its entries`);
+      await damage.verified(state.id, log, { damaged: [], intact: [sequence] });
       return { kind: "intact", isWritten: true, isNewLeaf };
     } catch (error) {
       throw fromStoreError(error);
     }
+  }
+
+  async #write(state: ContextState, extras: Parameters<RepairsParts["write"]>[1]): Promise<void> {
+    await this.#parts.write(state, extras);
+    this.#writes += 1;
   }
 
   /** Returns an entry as it is stored, if it can be read, and what is wrong with it. */

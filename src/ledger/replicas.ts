@@ -1,8 +1,5 @@
 import { assert } from "../core/assert.ts";
-import { decodeEntry } from "../core/entry-wire.ts";
-import { isTimeBased } from "../core/entry-id.ts";
 import { compareCodePoints } from "../core/entry.ts";
-import { LedgerError, quote } from "../core/errors.ts";
 import type { Hasher } from "../core/hasher.ts";
 import { limits } from "../core/limits.ts";
 import type { Frontier } from "../core/merkle/frontier.ts";
@@ -15,23 +12,17 @@ import type { DamageList } from "./damage-list.ts";
 import { commitExtras } from "./extras-unit.ts";
 import { newForks } from "./fork-records.ts";
 import type { Generations } from "./generations.ts";
+import { checkedRows, type IncomingRow } from "./incoming-rows.ts";
 import type { Archive, Clock, ForkRecord, Head, NewRow, Replica, Store, StoredEntry } from "./ports.ts";
-import { PublishUnit } from "./publish-unit.ts";
 import { headMoved } from "./queue-refusal.ts";
 import { ExtendUnit, ReplicaUnit, truncatedHead } from "./replica-units.ts";
 import { Repairs } from "./repairs.ts";
 import { SharedContext, type SharedContextObserver, type SharedContextViewer } from "./shared-context.ts";
-import { Staging, type StagedEntry } from "./staging.ts";
+import { StagedExtension } from "./staged-extension.ts";
 import { fromStoreError } from "./store-failure.ts";
 import type { Trees } from "./trees.ts";
 import type { Verification } from "./verification.ts";
 import { judgeRows } from "./verification-rows.ts";
-
-/** An entry as another node sent it. */
-export interface IncomingRow {
-  readonly contentHash: Uint8Array;
-  readonly wire: Uint8Array;
-}
 
 export interface ReplicasObserver extends SharedContextObserver {
   /** What is stored of a context is about to become something else; `before` is undefined if there was nothing. */
@@ -116,7 +107,7 @@ export class Replicas {
    */
   async extend(state: ContextState, rows: readonly IncomingRow[], replica: Replica): Promise<void> {
     const base = state.local;
-    const { entries, to, bytes } = this.#checked(state, base, rows);
+    const { entries, to, bytes } = checkedRows(this.#parts, state.id, base, rows);
     const log = to.log;
     const newRows: NewRow[] = entries.map((entry) => ({ ...entry, log }));
     this.#replacing(state, replica);
@@ -131,13 +122,16 @@ export class Replicas {
 
   /** Begins to add many rows, which nobody sees before {@link StagedExtension.publish}. */
   stage(state: ContextState): StagedExtension {
-    return new StagedExtension(this.#parts, state, {
-      check: (base, rows) => this.#checked(state, base, rows),
-      share: (replica) => {
-        this.#replacing(state, replica);
-        return this.share(state, replica);
+    return new StagedExtension(
+      {
+        ...this.#parts,
+        share: (replica) => {
+          this.#replacing(state, replica);
+          return this.share(state, replica);
+        },
       },
-    });
+      state,
+    );
   }
 
   /**
@@ -327,38 +321,6 @@ export class Replicas {
     }
   }
 
-  /** Checks rows, and returns them with the head that they lead to. */
-  #checked(
-    state: ContextState,
-    base: Head | undefined,
-    rows: readonly IncomingRow[],
-  ): { entries: Omit<NewRow, "log">[]; to: Head; bytes: number } {
-    const { hasher, clock, store } = this.#parts;
-    const first = (base?.latest ?? 0) + 1;
-    const stored = rows.map((row, index) => ({ ...row, sequence: first + index }));
-    let { lamport, appendedAtNs, bytes } = base ?? { lamport: 0n, appendedAtNs: 0n, bytes: 0 };
-    let wireBytes = 0;
-    const verdicts = judgeRows(state.id, stored, hasher);
-    const entries = stored.map((row, index): Omit<NewRow, "log"> => {
-      const verdict = verdicts[index];
-      const content = verdict?.content;
-      if (verdict === undefined || verdict.problem !== undefined || content === undefined)
-        throw invalidRow(state.id, row.sequence, verdict?.problem ?? "it cannot be read");
-      if (content.lamport > lamport) lamport = content.lamport;
-      if (content.appendedAtNs > appendedAtNs) appendedAtNs = content.appendedAtNs;
-      bytes += content.bytes;
-      wireBytes += row.wire.length;
-      const { id } = decodeEntry(row.wire);
-      const findableId = isTimeBased(id, content.appendedAtNs) ? undefined : id;
-      return { ...row, key: content.key, findableId };
-    });
-    const to = {
-      ...{ log: base?.log ?? store.newLog(), latest: first + rows.length - 1 },
-      ...{ lamport, appendedAtNs, bytes, createdAtNs: base?.createdAtNs ?? clock.nowNs() },
-    };
-    return { entries, to, bytes: wireBytes };
-  }
-
   async #entry(state: ContextState, sequence: number): Promise<StoredEntry> {
     const [entry] = await this.rows(state, { after: sequence - 1, through: sequence, bytesMax: 1 });
     if (entry === undefined) throw headMoved(state.id);
@@ -413,87 +375,4 @@ export class Replicas {
       throw fromStoreError(error);
     }
   }
-}
-
-interface ExtensionUses {
-  readonly check: (
-    base: Head | undefined,
-    rows: readonly IncomingRow[],
-  ) => { entries: Omit<NewRow, "log">[]; to: Head };
-  readonly share: (replica: Replica) => SharedContext;
-}
-
-/** Rows on their way into a context, in any number; seen together or not at all. */
-export class StagedExtension {
-  readonly #parts: ReplicasParts;
-  readonly #state: ContextState;
-  readonly #base: Head | undefined;
-  readonly #uses: ExtensionUses;
-  readonly #staging: Staging;
-  #to: Head | undefined;
-  #frontier: Frontier | undefined;
-
-  constructor(parts: ReplicasParts, state: ContextState, uses: ExtensionUses) {
-    this.#parts = parts;
-    this.#state = state;
-    this.#base = state.local;
-    this.#to = state.local;
-    this.#uses = uses;
-    this.#staging = new Staging(parts, state.local?.log);
-  }
-
-  /** Adds the next rows. Throws like {@link Replicas.extend}. */
-  async add(rows: readonly IncomingRow[]): Promise<void> {
-    this.#frontier ??= await this.#parts
-      .trees()
-      .frontier({ log: this.#base?.log ?? 0, size: this.#base?.latest ?? 0 });
-    const { entries, to } = this.#uses.check(this.#to, rows);
-    this.#to = { ...to, log: this.#staging.log };
-    const leaves = new Uint8Array(32 * rows.length);
-    for (const [index, { contentHash }] of rows.entries()) leaves.set(contentHash, 32 * index);
-    this.#frontier = this.#parts.hasher.extend(this.#frontier, leaves, "rfc6962");
-    await this.#staging.add(entries.map(toStaged));
-  }
-
-  /** The edge of the tree with everything added, once something was. */
-  get frontier(): Frontier | undefined {
-    return this.#frontier;
-  }
-
-  /** Makes everything added the context's, with `replica`, if the context is as it was when this began. */
-  async publish(replica: Replica): Promise<void> {
-    const to = this.#to;
-    if (to === undefined || to.latest === (this.#base?.latest ?? 0)) return;
-    const shared = this.#uses.share(replica);
-    try {
-      await this.#staging.flush();
-      await new Promise<void>((resolve, reject) => {
-        const refuse = (): LedgerError => headMoved(this.#state.id);
-        this.#parts.committer.enqueue(
-          new PublishUnit({ state: this.#state, base: this.#base, to, replica, refuse, resolve, reject }),
-        );
-      });
-    } catch (error) {
-      throw fromStoreError(error);
-    }
-    this.#staging.published(undefined);
-    shared.replica = replica;
-  }
-
-  /** Forgets what was added, unless it was published. */
-  discard(): void {
-    this.#staging.discardUnlessPublished();
-  }
-}
-
-function toStaged({ sequence, key, contentHash, wire, findableId }: Omit<NewRow, "log">): StagedEntry {
-  return { sequence, id: findableId, key, contentHash, wire };
-}
-
-function invalidRow(contextId: string, sequence: number, problem: string): LedgerError {
-  const text = `entry ${sequence} of context ${quote(contextId)}, as another node sent it, is refused: ${problem}`;
-  return new LedgerError("INVALID_ARGUMENT", text, {
-    ...{ reason: "PEER_ROWS_INVALID", field: "rows", sequence, value: sequence },
-    remedy: "verify the context on the node that sent it",
-  });
 }

@@ -178,7 +178,9 @@ class LogVerification {
     const headProblems = this.#headProblems();
     if (headProblems.length > 0 && !(await isCurrent())) return false;
     for (const detail of headProblems) yield this.#found(0, detail);
-    damage.troubled(this.#contextId, this.#trouble);
+    // What stands above damaged entries was not looked at.
+    if (this.#trouble !== undefined || this.#lastDamaged === 0)
+      damage.troubled(this.#contextId, this.#trouble);
     const root = (this.#actual ?? this.#tree).root();
     yield { kind: "result", head: { size: latest, root }, damaged: this.#damaged };
     return true;

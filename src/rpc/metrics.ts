@@ -4,6 +4,8 @@ import type { ScrubReading } from "../ledger/scrubber.ts";
 import { expositionType, type Family, histograms, numbers, type Sample } from "./exposition.ts";
 import { Histogram } from "./histogram.ts";
 import { type ClusterReading, membershipLines } from "./membership-metrics.ts";
+import { replicationLines } from "./replication-metrics.ts";
+import type { ReplicationReading } from "./replication-reading.ts";
 
 /** Where a scrape gets what is not counted as it happens. */
 export interface MetricSources {
@@ -15,6 +17,8 @@ export interface MetricSources {
   watches(): { readonly contexts: number; readonly lagging: number };
   scrub(): ScrubReading;
   readonly cluster: ClusterReading;
+  /** Undefined if this node keeps its contexts alone, or while that part restarts. */
+  replication(): ReplicationReading | undefined;
   process(): ProcessReading;
 }
 
@@ -110,6 +114,7 @@ export class PrometheusMetrics implements Metrics {
       watchLines(this.#sources.watches()),
       scrubLines(this.#sources.scrub()),
       membershipLines(this.#sources.cluster),
+      replicationLines(this.#sources.replication()),
       numbers(
         named("child_restarts_total", "Restarts of parts of the server after a crash."),
         "counter",

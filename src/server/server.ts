@@ -97,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     process: readProcess,
     scrub: () => ledger.scrubbed,
     cluster,
+    replication: () => node?.reading,
   });
   const hasher = await loadHasher();
   const { logName, nodeName } = config;
@@ -118,7 +119,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     signer,
     scrubRate: config.scrubRate,
   });
-  const node =
+  const node: ClusterNode | undefined =
     gossip === undefined
       ? undefined
       : new ClusterNode({
@@ -132,6 +133,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     () => ledger.appendTrouble,
     () => ledger.scrubbed.damaged,
     cluster,
+    () => node?.reading,
   );
   const draining = new AbortController();
   const over = new AbortController();

@@ -1,6 +1,7 @@
 import type { LedgerError } from "../core/errors.ts";
 import type { ClusterReading } from "../rpc/membership-metrics.ts";
 import { membershipChecks, membershipReport } from "../rpc/membership-reading.ts";
+import { type ReplicationReading, replicationTrouble } from "../rpc/replication-reading.ts";
 import type { Check, Readiness } from "../rpc/readiness.ts";
 import type { ChildState } from "../supervisor/spec.ts";
 
@@ -10,6 +11,7 @@ export class TreeReadiness implements Readiness {
   readonly #appendTrouble: () => LedgerError | undefined;
   readonly #damaged: () => number;
   readonly #cluster: ClusterReading;
+  readonly #replication: () => ReplicationReading | undefined;
   readonly #listeners = new Set<() => void>();
   #draining = false;
 
@@ -19,22 +21,30 @@ export class TreeReadiness implements Readiness {
     appendTrouble: () => LedgerError | undefined,
     damaged: () => number,
     cluster: ClusterReading,
+    replication: () => ReplicationReading | undefined,
   ) {
     this.#state = state;
     this.#appendTrouble = appendTrouble;
     this.#damaged = damaged;
     this.#cluster = cluster;
+    this.#replication = replication;
   }
 
   checks(): readonly Check[] {
     const trouble = this.#appendTrouble();
     const detail = this.#draining ? "shutting down" : trouble?.facts.reason;
     return [
-      ...leaves(this.#state()),
+      ...leaves(this.#state()).map((check) => (check.name === "replication" ? this.#copies(check) : check)),
       detail === undefined ? { name: "appends", ok: true } : { name: "appends", ok: false, detail },
       integrity(this.#damaged()),
       ...membershipChecks(this.#cluster),
     ];
+  }
+
+  /** Adds to a part that works what somebody should look after. */
+  #copies(check: Check): Check {
+    const reading = this.#replication();
+    return check.ok && reading !== undefined ? { ...check, ...replicationTrouble(reading) } : check;
   }
 
   verbose(): unknown {

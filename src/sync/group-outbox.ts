@@ -7,11 +7,16 @@ export class GroupOutbox {
   #news: GroupNews[] = [];
   #bytes = 0;
   #failure: LedgerError | undefined;
-  #wake = (): void => {};
+  /** Called when there is something to take, or nothing more comes. */
+  onChange = (): void => {};
 
   /** Why nothing more comes. */
   get failure(): LedgerError | undefined {
     return this.#failure;
+  }
+
+  get isEmpty(): boolean {
+    return this.#news.length === 0;
   }
 
   push(news: GroupNews): void {
@@ -21,7 +26,7 @@ export class GroupOutbox {
     const { groupNodeUnsentMax, groupNodeUnsentBytesMax } = limits;
     if (this.#news.length > groupNodeUnsentMax || this.#bytes > groupNodeUnsentBytesMax)
       this.end(tooSlow(this.#news.length));
-    this.#wake();
+    this.onChange();
   }
 
   /** Nothing more comes, and what waits is not wanted. */
@@ -29,7 +34,7 @@ export class GroupOutbox {
     this.#failure ??= error;
     this.#news = [];
     this.#bytes = 0;
-    this.#wake();
+    this.onChange();
   }
 
   /** Takes what waits, up to about `limits.groupItemBytes` on the wire; nothing if nothing waits. */
@@ -48,13 +53,6 @@ export class GroupOutbox {
       return all;
     }
     return this.#news.splice(0, count);
-  }
-
-  /** Resolves when there is something to take, or nothing more comes. */
-  async changed(): Promise<void> {
-    if (this.#news.length > 0 || this.#failure !== undefined) return;
-    await new Promise<void>((resolve) => (this.#wake = resolve));
-    this.#wake = () => {};
   }
 }
 

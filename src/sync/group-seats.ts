@@ -39,6 +39,11 @@ interface Group {
 export interface GroupSeatsParts {
   /** A home has to be told something about a group. */
   readonly onWork: (home: string, contextId: string) => void;
+  /**
+   * A home that has been told of members keeps their group no more, as far as this node knows. It is to be told so, but not at
+   * once: it need not be the last to know, and the members have not left.
+   */
+  readonly onFormer: (home: string, contextId: string) => void;
   /** A home has said, for the nth time in a row, that it is not the home of a group. */
   readonly onMoved: (contextId: string, refusals: number) => void;
 }
@@ -119,7 +124,8 @@ export class GroupSeats {
     const former = group.home;
     this.#place(contextId, group, home);
     reset(group, nowMs);
-    if (former !== undefined) this.#parts.onWork(former, contextId);
+    if (former !== undefined && this.#told.get(former)?.has(contextId) === true)
+      this.#parts.onFormer(former, contextId);
     if (home !== undefined) this.#parts.onWork(home, contextId);
   }
 
@@ -160,6 +166,7 @@ export class GroupSeats {
   /** A home tells something. What it tells of groups that are elsewhere is dropped, so nothing is heard twice. */
   news(home: string, news: GroupNews, nowMs: number): void {
     const { contextId } = news;
+    if (news.kind === "moved") return this.#moved(home, contextId, nowMs);
     const group = this.#groups.get(contextId);
     if (group?.home !== home) return;
     switch (news.kind) {
@@ -172,8 +179,6 @@ export class GroupSeats {
         for (const seat of [...(group.seats.get(news.memberId) ?? [])])
           if (seat.isIn) this.#end(seat, tooManySeats());
         return;
-      case "moved":
-        return this.#moved(home, contextId, nowMs);
     }
   }
 

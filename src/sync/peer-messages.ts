@@ -234,7 +234,7 @@ export interface PeerCalls {
   /** The receiver is the home of a context whose copies differ, and is to make them equal. */
   readonly nudge: {
     readonly request: { readonly contextId: string };
-    readonly answer: Record<never, never>;
+    readonly answer: { readonly [nothing: string]: never };
   };
   /** What both know of forks of a context, afterwards, if it is asked until nothing comes and nothing is left to tell. */
   readonly forks: {

@@ -151,3 +151,22 @@ describe("DamageList", () => {
     expect(await store.damaged(9)).toEqual([{ log: otherLog, sequence: 1 }]);
   });
 });
+
+test("DamageList tells those who mend what is new, and whose it is", async () => {
+  const { damage } = await filledWorld();
+  let told = 0;
+  const forget = damage.onFound(() => (told += 1));
+  await damage.verified("c", log, found(3, 7));
+  await damage.verified("c", log, found(3));
+  damage.troubled("d", "a node of the tree");
+  damage.troubled("d", "another one");
+  expect(told).toBe(2);
+  expect(damage.byLog).toEqual([{ contextId: "c", log, sequences: [3, 7] }]);
+  expect([damage.troubledContexts, damage.troubleOf("d")]).toEqual([["d"], "another one"]);
+  await damage.verified("c", log, intact(3, 7));
+  damage.troubled("d", undefined);
+  expect([damage.byLog, damage.troubledContexts, told]).toEqual([[], [], 2]);
+  forget();
+  await damage.verified("c", log, found(1));
+  expect(told).toBe(2);
+});

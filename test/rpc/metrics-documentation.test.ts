@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { PrometheusMetrics } from "../../src/rpc/metrics.ts";
 import { fakeCluster } from "../support/fake-cluster.ts";
+import { replicationReading } from "../support/replication-reading.ts";
 
 test("docs/operations.md has exactly the metrics of PrometheusMetrics, with their types", async () => {
   const metrics = new PrometheusMetrics({
@@ -11,6 +12,7 @@ test("docs/operations.md has exactly the metrics of PrometheusMetrics, with thei
     watches: () => ({ contexts: 0, lagging: 0 }),
     scrub: () => ({ entries: 9, passes: 1, damaged: 2, lastPassAgeSeconds: 0.5 }),
     cluster: fakeCluster(),
+    replication: () => replicationReading,
     process: () => ({
       cpuSeconds: 0,
       residentBytes: 0,

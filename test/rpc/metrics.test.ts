@@ -12,6 +12,7 @@ const idle: MetricSources = {
   watches: () => ({ contexts: 2, lagging: 1 }),
   scrub: () => ({ entries: 9, passes: 1, damaged: 2, lastPassAgeSeconds: 0.5 }),
   cluster: aloneCluster({ self: () => ({ name: "n-1", tags: {} }), sinceMs: 0, hasOthers: () => false }),
+  replication: () => undefined,
   process: () => ({
     cpuSeconds: 1.5,
     residentBytes: 2 ** 26,

@@ -5,7 +5,7 @@ import { createSystemClock } from "../../src/node/system-clock.ts";
 import { ClusterLedger } from "../../src/server/cluster-ledger.ts";
 import { type ClusterTiming, clusterTiming } from "../../src/server/cluster/cluster-parts.ts";
 import type { ContextRouting, Route } from "../../src/server/cluster/context-routing.ts";
-import type { Peers } from "../../src/sync/peers.ts";
+import type { Peers } from "../../src/node/peers/peers.ts";
 import type { ClusterView } from "../../src/sync/view.ts";
 import { hasher, ledgerWorld, type LedgerWorld, seededRandom } from "./ledger-world.ts";
 

@@ -5,7 +5,7 @@ import { groupStream } from "../../src/rpc/group-stream.ts";
 import { ClusterGroups } from "../../src/server/cluster/cluster-groups.ts";
 import type { GroupTiming } from "../../src/server/cluster/group-timing.ts";
 import type { PeerCallKind } from "../../src/sync/peer-messages.ts";
-import type { Peers } from "../../src/sync/peers.ts";
+import type { Peers } from "../../src/node/peers/peers.ts";
 import type { ClusterView } from "../../src/sync/view.ts";
 import { fakeCluster } from "./fake-cluster.ts";
 import { patienceMs, until } from "./until.ts";
@@ -129,13 +129,13 @@ export class GroupWorld {
     return node;
   }
 
-  #viewOf({ id, alive: _, ...node }: Node): ClusterView {
+  #viewOf(node: Node): ClusterView {
     const all = this.nodes;
-    const self = all.find((other) => other.id === id);
+    const { id } = node;
     return {
       selfId: id,
       roster: () => all.map((other) => other.id),
-      isAlive: (other) => other === id || self?.alive.has(other) === true,
+      isAlive: (other) => other === id || node.alive.has(other),
       canWrite: () => false,
       hasExchanged: true,
       nameOf: (other) => `n${other.slice(0, 1)}`,
@@ -162,7 +162,12 @@ export class GroupWorld {
           await Bun.sleep(timeoutMs);
           throw failure("PEER_TIMEOUT");
         }
-        const answer = await answerOf(groups, from, kind, request as never);
+        const answer = await answerOf(groups, {
+          from,
+          kind,
+          request: request as never,
+          signal: AbortSignal.timeout(timeoutMs),
+        });
         if (this.lossy.has(link) || this.#node(Number(to.slice(0, 1))).groups !== groups)
           throw failure("PEER_LOST");
         return answer as never;
@@ -278,15 +283,14 @@ function linkOf(from: string, to: string): string {
 
 async function answerOf(
   groups: ClusterGroups,
-  from: string,
-  kind: PeerCallKind,
-  request: never,
+  asked: { from: string; kind: PeerCallKind; request: never; signal: AbortSignal },
 ): Promise<unknown> {
+  const { from, kind, request, signal } = asked;
   switch (kind) {
     case "announce":
       return await groups.handleAnnounce(from, request);
     case "broadcast":
-      return await groups.handleBroadcast(request);
+      return await groups.handleBroadcast(request, signal);
     case "group":
       return await groups.handleGroup((request as { contextId: string }).contextId);
     case "watchers":

@@ -10,7 +10,7 @@ import { createZstd } from "../../src/node/zstd.ts";
 import { ClusterLedger } from "../../src/server/cluster-ledger.ts";
 import { createMemoryStore } from "../../src/store/memory-store.ts";
 import type { PeerCallKind } from "../../src/sync/peer-messages.ts";
-import type { Peers } from "../../src/sync/peers.ts";
+import type { Peers } from "../../src/node/peers/peers.ts";
 import type { ClusterView } from "../../src/sync/view.ts";
 import { FakeSigner } from "./fake-signer.ts";
 import { hasher } from "./ledger-world.ts";

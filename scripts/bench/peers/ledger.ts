@@ -6,6 +6,8 @@ import { appendBatchBody, paths } from "../run/requests.ts";
 export interface Ledger extends AsyncDisposable {
   readonly pid: number;
   readonly ports: { readonly connect: number; readonly grpc: number };
+  /** Of its HTTP listener. */
+  readonly url: string;
   /** From the start of the process to its "ready" line. */
   readonly readyMs: number;
   latestSequence(contextId: string): Promise<number>;
@@ -18,8 +20,12 @@ const fillCallsInFlight = 4;
 const fillBatchBytes = 4 * 2 ** 20;
 const fillBatchEntries = 1000;
 
-/** Starts our server, on `data` or on an empty directory that is removed with it. */
-export async function startLedger(bench: Bench, data?: string): Promise<Ledger> {
+/** Starts our server, on `data` or on an empty directory that is removed with it; `flags` are further ones of `serve`. */
+export async function startLedger(
+  bench: Bench,
+  data?: string,
+  flags: readonly string[] = [],
+): Promise<Ledger> {
   const stack = new AsyncDisposableStack();
   const path = data ?? stack.use(await scratchDirectory(bench, "ledger")).path;
   const ports = { connect: await freePort(), grpc: await freePort() };
@@ -28,6 +34,7 @@ export async function startLedger(bench: Bench, data?: string): Promise<Ledger> 
     startChild([
       ...[...bench.server, "serve", "--data", path],
       ...["--grpc", `127.0.0.1:${ports.grpc}`, "--http", `127.0.0.1:${ports.connect}`],
+      ...flags,
     ]),
   );
   try {
@@ -41,6 +48,7 @@ export async function startLedger(bench: Bench, data?: string): Promise<Ledger> 
   return {
     pid: child.pid,
     ports,
+    url,
     readyMs,
     latestSequence: async (contextId) => await latestSequence(url, contextId),
     fill: async (contextId, entries, bytesEach) => await fillContext(url, { contextId, entries, bytesEach }),

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { limits } from "../../core/limits.ts";
 import type { Log } from "../../core/log.ts";
-import type { PeerHandlers } from "../../sync/peers.ts";
+import type { PeerHandlers } from "./peers.ts";
 import type { Endpoint } from "../../swim/endpoint.ts";
 import { formatIp } from "../gossip/ip-address.ts";
 import { Allowance } from "./allowance.ts";

@@ -2,7 +2,7 @@ import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { Log } from "../../core/log.ts";
 import type { PeerCallKind } from "../../sync/peer-messages.ts";
-import type { PeerHandlers, PeerStreamKind } from "../../sync/peers.ts";
+import type { PeerHandlers, PeerStreamKind } from "./peers.ts";
 import type { Allowance } from "./allowance.ts";
 import { Assembly } from "./assembly.ts";
 import { callOf, readRequest, streamOf, writeAnswer } from "./codec.ts";

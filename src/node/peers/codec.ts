@@ -1,6 +1,6 @@
 import { LedgerError } from "../../core/errors.ts";
 import type { PeerCallKind, PeerCalls } from "../../sync/peer-messages.ts";
-import type { PeerStreamKind } from "../../sync/peers.ts";
+import type { PeerStreamKind } from "./peers.ts";
 import { answerReaders, answerWriters } from "./answer-codec.ts";
 import { requestReaders, requestWriters } from "./request-codec.ts";
 import { WireReader } from "./wire-reader.ts";

@@ -1,6 +1,6 @@
 import type { CallCode } from "../../core/metrics.ts";
 import type { PeerCallKind } from "../../sync/peer-messages.ts";
-import type { PeerStreamKind } from "../../sync/peers.ts";
+import type { PeerStreamKind } from "./peers.ts";
 import { type HandshakeProblem, handshakeProblems } from "./handshake-error.ts";
 
 /** How calls and streams of one kind have ended, by code. */

@@ -7,7 +7,7 @@ import { limits } from "../../core/limits.ts";
 import type { Log } from "../../core/log.ts";
 import { peerProtocol, type VersionRange } from "../../core/peer-protocol.ts";
 import type { PeerCallKind, PeerCalls } from "../../sync/peer-messages.ts";
-import type { CallOptions, PeerHandlers, Peers, PeerStreamKind } from "../../sync/peers.ts";
+import type { CallOptions, PeerHandlers, Peers, PeerStreamKind } from "./peers.ts";
 import type { Endpoint } from "../../swim/endpoint.ts";
 import type { Keyring } from "../../swim/wire/keyring.ts";
 import { gossipKeyId } from "../gossip/key-holder.ts";

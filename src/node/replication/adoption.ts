@@ -3,11 +3,11 @@ import { LedgerError, quote } from "../../core/errors.ts";
 import { hashBytes } from "../../core/hasher.ts";
 import { limits } from "../../core/limits.ts";
 import { frontierRoot } from "../../core/merkle/frontier.ts";
-import { rangeDiff } from "../../core/merkle/range-diff.ts";
 import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
 import type { ForkRecord, Replica } from "../../ledger/ports.ts";
-import type { Position } from "../../sync/peer-messages.ts";
+import type { PeerRow, Position } from "../../sync/peer-messages.ts";
+import { commonPrefix, peerDamaged } from "./difference.ts";
 import type { ReplicationParts } from "./parts.ts";
 import type { Turns } from "./turns.ts";
 
@@ -22,14 +22,15 @@ export interface AdoptionParts {
   /** What the node has promised now, and the history it has accepted. */
   readonly current: () => Replica | undefined;
   readonly position: () => Promise<Position>;
-  /** Entries of this node have lost their place. */
-  readonly archived: () => void;
+  /** Entries of this node have lost their place; `isFork` if some were committed. */
+  readonly archived: (isFork: boolean) => void;
 }
 
 /**
  * Takes the history of another node: finds where it parts from this node's, archives what is beyond, and pulls the rest,
  * which counts when all of it is here and has the root that was promised. Cost: O(log n) hashes and what is missing.
- * Holds a turn only while something is written. Throws LedgerError, with the history of this node as it was or shorter.
+ * Holds a turn only while something is written. Throws LedgerError, with the history of this node as it was or shorter; as
+ * it was if histories seem to differ because one of them is damaged.
  */
 export async function adopt(
   parts: ReplicationParts,
@@ -42,15 +43,21 @@ export async function adopt(
   // Within one epoch there is one writer: what is here is the beginning of its history, or goes beyond what it told.
   const accepted = adoption.current()?.accepted;
   const isContinued = accepted !== undefined && sameEpoch(accepted, epoch);
-  if (isContinued && own.latest >= target.latest) return;
+  if (isContinued && own.latest > target.latest) return;
+  if (isContinued && own.latest === target.latest) {
+    if (sameBytes(own.root, target.root)) return;
+    // Its history cannot differ, so a copy is damaged: this finds out which.
+    await commonPrefix(parts, state, adoption, own);
+    throw wrongRoot(adoption);
+  }
   const common = isContinued ? own.latest : await commonPrefix(parts, state, adoption, own);
   if (own.latest > common) {
-    await turns.run(async () => {
+    const isFork = await turns.run(async () => {
       checkPromise(adoption);
       await state.shared?.idle();
-      await cut(parts, state, adoption, common);
+      return await cut(parts, state, adoption, common);
     });
-    adoption.archived();
+    adoption.archived(isFork);
   }
   if (target.latest === common) {
     await turns.run(async () => {
@@ -63,26 +70,18 @@ export async function adopt(
   try {
     let after = common;
     while (after < target.latest) {
-      const { rows } = await parts.peers.call(
-        adoption.from,
-        "rows",
-        {
-          contextId: adoption.contextId,
-          after,
-          through: target.latest,
-          bytesMax: limits.replicaPageBytes,
-        },
-        { timeoutMs: parts.timing?.replicateMs ?? rowsMs },
-      );
-      if (rows.length === 0 || rows.length > target.latest - after) throw outOfReach(adoption, after);
+      const rows = await rowsAfter(parts, adoption, after);
       checkPromise(adoption);
       await staged.add(rows);
       after += rows.length;
       await parts.clock.yield();
     }
     const { frontier } = staged;
-    if (frontier === undefined || !sameBytes(frontierRoot(frontier, "rfc6962", parts.hasher), target.root))
+    if (frontier === undefined || !sameBytes(frontierRoot(frontier, "rfc6962", parts.hasher), target.root)) {
+      // If what was here before is not the beginning of that history, it is damaged here or there.
+      if (common > 0) await commonPrefix(parts, state, adoption, own);
       throw wrongRoot(adoption);
+    }
     await turns.run(async () => {
       checkPromise(adoption);
       await staged.publish(adoption.replica(target.latest));
@@ -94,42 +93,36 @@ export async function adopt(
 
 const rowsMs = 10_000;
 
-/** Returns how many entries this node's history and that of another, which ends at `target`, begin with. */
-export async function commonPrefix(
-  parts: ReplicationParts,
-  state: ContextState,
-  { contextId, from, target }: Pick<AdoptionParts, "contextId" | "from" | "target">,
-  own: Position,
-): Promise<number> {
-  if (own.latest === 0 || target.latest === 0) return 0;
-  if (own.latest === target.latest && sameBytes(own.root, target.root)) return own.latest;
-  const { hasher, replicas, peers } = parts;
-  const diff = rangeDiff({ ownSize: own.latest, otherSize: target.latest }, hasher);
-  let step = diff.next();
-  while (step.done !== true) {
-    const runs = step.value;
-    const [mine, theirs] = await Promise.all([
-      replicas.nodes(state, own.latest, runs),
-      peers.call(from, "nodes", { contextId, size: target.latest, runs }, { timeoutMs: rowsMs }),
-    ]);
-    step = diff.next({ own: mine, other: theirs.hashes });
+async function rowsAfter(
+  { peers, timing }: ReplicationParts,
+  adoption: AdoptionParts,
+  after: number,
+): Promise<readonly PeerRow[]> {
+  const { contextId, from, target } = adoption;
+  const range = { contextId, after, through: target.latest, bytesMax: limits.replicaPageBytes };
+  try {
+    const { rows } = await peers.call(from, "rows", range, { timeoutMs: timing?.replicateMs ?? rowsMs });
+    if (rows.length === 0 || rows.length > target.latest - after) throw outOfReach(adoption, after);
+    return rows;
+  } catch (error) {
+    if (!(error instanceof LedgerError) || error.code !== "DATA_LOSS") throw error;
+    throw peerDamaged(contextId, from, error.message);
   }
-  const result = step.value;
-  if (result.kind === "contradiction") throw contradiction(contextId, from, result.detail);
-  const shorter = Math.min(own.latest, target.latest);
-  return result.differing[0]?.from ?? shorter;
 }
 
-/** Archives what this node has beyond `common`, because the history of `epoch` stands. Nothing may be queued. */
+/**
+ * Archives what this node has beyond `common`, because the history of `epoch` stands. Nothing may be queued. Returns if some of
+ * that was committed.
+ */
 export async function cut(
   parts: ReplicationParts,
   state: ContextState,
   { contextId, epoch, current }: Pick<AdoptionParts, "contextId" | "epoch" | "current">,
   common: number,
-): Promise<void> {
+): Promise<boolean> {
   const replica = current();
   const latest = state.local?.latest ?? 0;
-  if (replica === undefined || latest <= common) return;
+  if (replica === undefined || latest <= common) return false;
   // Of what one copy is enough for, everything that is here counts: how far that is may not have been written yet.
   const seen = Math.max(replica.committed, state.head?.latest ?? 0);
   const wasCommitted = seen > common || parts.rules.writeCopies === "1";
@@ -143,6 +136,7 @@ export async function cut(
       entries: latest - common,
     });
   await parts.replicas.truncate(state, common, { replica: shorter, fork });
+  return fork !== undefined;
 }
 
 async function forkRecord(
@@ -180,13 +174,5 @@ function wrongRoot({ contextId, from, target }: AdoptionParts): LedgerError {
   return new LedgerError("DATA_LOSS", text, {
     reason: "PEER_ROOT_DIFFERS",
     remedy: "verify the context there",
-  });
-}
-
-function contradiction(contextId: string, from: string, detail: string): LedgerError {
-  const text = `the trees of context ${quote(contextId)} here and on node ${from} cannot be compared: ${detail}`;
-  return new LedgerError("DATA_LOSS", text, {
-    reason: "PEER_TREE_DAMAGED",
-    remedy: "verify the context on both",
   });
 }

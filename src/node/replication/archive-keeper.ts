@@ -31,9 +31,15 @@ export class ArchiveKeeper {
   #isAwake = false;
   #isStopped = false;
   #waitMs = 0;
+  #pending = 0;
 
   constructor(parts: ArchiveKeeperParts) {
     this.#parts = parts;
+  }
+
+  /** Archives that were not settled when they were last offered. */
+  get pending(): number {
+    return this.#pending;
   }
 
   /** There may be something to offer. */
@@ -56,7 +62,8 @@ export class ArchiveKeeper {
     await this.#parts.lead(contextId);
     return await this.#merging.run(async () => {
       const { state } = await this.#parts.open(contextId);
-      const ids = new Map(rows.map((row) => [decodeEntry(row.wire).id, row]));
+      const damaged = new Set(this.#parts.replicas.damagedIn(contextId, rows));
+      const { ids, isReadable } = rowsById(rows);
       let after = Math.min(forkedAfter, state.local?.latest ?? 0);
       const through = state.local?.latest ?? 0;
       while (after < through && ids.size > 0) {
@@ -70,8 +77,10 @@ export class ArchiveKeeper {
         after += page.length;
         await this.#parts.clock.yield();
       }
-      if (ids.size > 0) await this.#parts.appendMoved(contextId, [...ids.values()]);
-      return (state.head?.latest ?? 0) >= through;
+      // What is not what was acknowledged must not be acknowledged again; it stays where it is.
+      const lost = [...ids.values()].filter(({ sequence }) => !damaged.has(sequence));
+      if (lost.length > 0) await this.#parts.appendMoved(contextId, lost);
+      return isReadable && lost.length === ids.size && (state.head?.latest ?? 0) >= through;
     });
   }
 
@@ -98,8 +107,16 @@ export class ArchiveKeeper {
     try {
       const archives = await this.#parts.replicas.archives(undefined);
       const settled: Archive[] = [];
-      for (const archive of archives) if (await this.#offer(archive)) settled.push(archive);
+      this.#pending = archives.length;
+      // What lost its place first comes first: the rest of a context waits for it.
+      const waiting = new Set<string>();
+      for (const archive of archives) {
+        if (waiting.has(archive.contextId)) continue;
+        if (await this.#offer(archive)) settled.push(archive);
+        else waiting.add(archive.contextId);
+      }
       if (settled.length > 0) await this.#parts.replicas.settleArchives(settled);
+      this.#pending = archives.length - settled.length;
       return settled.length === archives.length && archives.length < limits.archivesListedMax;
     } catch (error) {
       this.#parts.log.debug("archives were not offered", { error: asError(error).message });
@@ -115,6 +132,7 @@ export class ArchiveKeeper {
       const home = terms && homeOf(terms.holders, view);
       if (home === undefined) return false;
       if (home !== view.selfId) await this.#parts.tellForks(contextId, home);
+      let isSettled = true;
       for (let after = first - 1; after < last;) {
         const rows = await replicas.archived(archive, after, limits.offerBytesMax);
         if (rows.length === 0) return false;
@@ -123,10 +141,10 @@ export class ArchiveKeeper {
           home === view.selfId
             ? await this.offered(offer)
             : (await peers.call(home, "offer", offer, { timeoutMs: offerMs })).settled;
-        if (!settled) return false;
+        if (!settled) isSettled = false;
         after += rows.length;
       }
-      return true;
+      return isSettled;
     } catch (error) {
       this.#parts.log.debug("an archive was not taken", {
         context: contextId,
@@ -138,3 +156,20 @@ export class ArchiveKeeper {
 }
 
 const offerMs = 30_000;
+
+/** Returns rows by the ids of their entries, and if every row has one that can be read. */
+function rowsById(rows: OfferRequest["rows"]): {
+  readonly ids: Map<string, StoredEntry>;
+  readonly isReadable: boolean;
+} {
+  const ids = new Map<string, StoredEntry>();
+  let isReadable = true;
+  for (const row of rows) {
+    try {
+      ids.set(decodeEntry(row.wire).id, row);
+    } catch {
+      isReadable = false;
+    }
+  }
+  return { ids, isReadable };
+}

@@ -1,4 +1,5 @@
 import { type Epoch, laterEpoch, sameEpoch } from "../../core/epoch.ts";
+import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import { digestItem } from "../../sync/digest.ts";
@@ -24,12 +25,14 @@ import {
 } from "../../sync/terms.ts";
 import { homeOf } from "../../sync/view.ts";
 import { adopt } from "./adoption.ts";
+import { commonPrefix } from "./difference.ts";
 import { HolderSwitch } from "./holder-switch.ts";
 import { Home } from "./home.ts";
 import { LocalCopy } from "./local-copy.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import type { PeerPipe } from "./peer-pipe.ts";
 import { notHome, tooFewHolders } from "./refusals.ts";
+import type { ReplicationCounts } from "./replication-counts.ts";
 import { type NewContext, Takeover } from "./takeover.ts";
 import { Turns } from "./turns.ts";
 
@@ -46,6 +49,7 @@ export interface ContextUses {
   readonly archived: () => void;
   /** This node has become the home. */
   readonly begun: () => void;
+  readonly counts: ReplicationCounts;
   /** Others keep the context from now on. */
   readonly holdersChanged: () => void;
 }
@@ -81,6 +85,7 @@ export class ContextReplica {
       ...{ pipeTo: uses.pipeTo, begun: uses.begun },
       committed: () => this.#saveMarkSoon(),
       seen: (epoch) => this.#takeover.heard(epoch),
+      suspected: (nodeId) => this.#compareWith(nodeId),
     });
     const { archived, holdersChanged } = uses;
     const shared = { copy, home, turns: this.#turns, holdersChanged };
@@ -102,6 +107,11 @@ export class ContextReplica {
   /** True if an append may go on at once. */
   get isWritable(): boolean {
     return this.#switch.changing === undefined && this.#home.isWritable;
+  }
+
+  /** True if this node is the home, and fewer holders are alive than an entry needs. */
+  get isShort(): boolean {
+    return this.lead !== undefined && !this.#home.seesEnough(this.lead.holders);
   }
 
   /** True if this node's copy counts. */
@@ -283,6 +293,21 @@ export class ContextReplica {
     });
   }
 
+  /** Does something to this node's copy while nothing else changes it. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.run(work);
+  }
+
+  /** Stored hashes have become others, because they were damaged: a home that relied on them begins anew. */
+  treeChanged(): Promise<void> {
+    return this.#turns.run(async () => {
+      const before = this.#copy.tip;
+      this.#copy.moved(undefined);
+      const { latest, root } = await this.position();
+      if (before?.latest !== latest || !sameBytes(before.root, root)) this.#home.end();
+    });
+  }
+
   /** Compares the history of every follower with this node's once more, if it is the home. */
   recheck(): void {
     this.#home.recheck();
@@ -312,9 +337,23 @@ export class ContextReplica {
       },
       current: () => this.#copy.replica,
       position: () => this.position(),
-      archived: this.#uses.archived,
+      archived: (isFork: boolean) => {
+        if (isFork) this.#uses.counts.forks += 1;
+        this.#uses.archived();
+      },
     };
     await this.#adoptions.run(() => adopt(this.#parts, this.#turns, this.state, adoption));
+  }
+
+  /** Compares this node's copy with that of a node which found it damaged, so that what is damaged here is marked. */
+  async #compareWith(nodeId: string): Promise<void> {
+    const { contextId } = this;
+    const options = { timeoutMs: this.#timing.askMs };
+    const { holding } = await this.#parts.peers.call(nodeId, "holding", { contextId }, options);
+    if (holding === undefined) return;
+    const { latest, root } = holding;
+    const compared = { contextId, from: nodeId, target: { latest, root } };
+    await commonPrefix(this.#parts, this.state, compared, await this.position());
   }
 
   /** Entries up to `committed` may be seen. */

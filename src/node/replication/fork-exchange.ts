@@ -11,11 +11,10 @@ import { type ReplicationParts, replicationTiming } from "./parts.ts";
 export interface ForkExchangeParts extends ReplicationParts {
   /** Forks of a context have become known here that were not. */
   readonly learned: (contextId: string, from: string) => void;
-  /** Returns if a node is to know the forks of a context, as far as this one can tell. */
-  readonly concerns: (contextId: string, nodeId: string) => boolean;
 }
 
 const printBytes = 8;
+const contextsPerTurn = 64;
 const retryMsMax = 30_000;
 const exchangesMax = 4;
 const callMs = 10_000;
@@ -35,6 +34,28 @@ export class ForkExchange {
 
   constructor(parts: ForkExchangeParts) {
     this.#parts = parts;
+  }
+
+  /**
+   * Tells every holder of what is known here already: this process does not know whom an earlier one has told. Looks at every
+   * context, and only where forks are to be expected.
+   */
+  async begin(): Promise<void> {
+    const { replicas, rules, clock, log } = this.#parts;
+    if (rules.writeCopies !== "1") return;
+    try {
+      for (let after: string | undefined = ""; after !== undefined && !this.#isStopped;) {
+        const page = await replicas.replicas(after, contextsPerTurn);
+        for (const { contextId, holders } of page)
+          if ((await replicas.forks(contextId, 1)).length > 0)
+            for (const nodeId of holders)
+              if (nodeId !== this.#parts.view.selfId) this.wake(contextId, nodeId);
+        after = page.at(-1)?.contextId;
+        await clock.yield();
+      }
+    } catch (error) {
+      log.debug("not every fork that is known was told", { error: asError(error).message });
+    }
   }
 
   /** Tells a node soon, if there is anything to tell. */
@@ -102,7 +123,7 @@ export class ForkExchange {
   /** Never rejects. */
   async #tell(key: string, one: { readonly contextId: string; readonly nodeId: string }): Promise<void> {
     const { contextId, nodeId } = one;
-    const { view, log, concerns } = this.#parts;
+    const { view, log } = this.#parts;
     try {
       await this.exchange(contextId, nodeId);
       this.#waitMs = 0;
@@ -110,11 +131,17 @@ export class ForkExchange {
       log.debug("a node was not told of a fork", {
         ...{ context: contextId, node: view.nameOf(nodeId), error: asError(error).message },
       });
-      if (!this.#isStopped && concerns(contextId, nodeId)) this.#pending.set(key, one);
+      if (!this.#isStopped && (await this.#concerns(one))) this.#pending.set(key, one);
       this.#retryLater();
     }
     this.#running -= 1;
     this.#work();
+  }
+
+  /** Returns if a node is to know the forks of a context, as far as this one can tell. */
+  async #concerns({ contextId, nodeId }: { contextId: string; nodeId: string }): Promise<boolean> {
+    const replica = await this.#parts.replicas.replica(contextId).catch(() => undefined);
+    return replica?.holders.includes(nodeId) === true;
   }
 
   #retryLater(): void {

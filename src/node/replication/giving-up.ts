@@ -1,6 +1,6 @@
 import { compareEpochs } from "../../core/epoch.ts";
 import type { Holding } from "../../sync/peer-messages.ts";
-import { commonPrefix } from "./adoption.ts";
+import { commonPrefix } from "./difference.ts";
 import type { ContextReplica } from "./context-replica.ts";
 import { type ReplicationParts, replicationTiming } from "./parts.ts";
 

@@ -18,6 +18,8 @@ export interface HomeUses {
   readonly committed: () => void;
   /** A later epoch was promised to somebody. */
   readonly seen: (epoch: Epoch) => void;
+  /** A follower found this node's copy damaged. */
+  readonly suspected: (nodeId: string) => Promise<void>;
 }
 
 /** This node as the home of one context, while it is: what it stores goes to followers, and is seen once enough have it. */
@@ -139,6 +141,10 @@ export class Home implements PipedContext {
     state.shared.counts = undefined;
     this.#copyWaits.fail(isBelow(contextId));
     state.shared.fail(isBelow(contextId));
+  }
+
+  suspect(nodeId: string): Promise<void> {
+    return this.#uses.suspected(nodeId);
   }
 
   #alive(holders: readonly string[]): number {

@@ -4,7 +4,8 @@ import type { Clock } from "../../ledger/ports.ts";
 import type { Replicas } from "../../ledger/replicas.ts";
 import type { AntiEntropyTiming } from "./anti-entropy.ts";
 import type { RebalancerTiming } from "./rebalancer.ts";
-import type { Peers } from "../../sync/peers.ts";
+import type { Peers } from "../peers/peers.ts";
+import type { RepairTiming } from "./repair-keeper.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 
 /** What replication is given of the world. It awaits nothing else, so a simulation replays. */
@@ -21,6 +22,7 @@ export interface ReplicationParts {
   readonly timing?: ReplicationTiming;
   readonly antiEntropy?: AntiEntropyTiming;
   readonly rebalancer?: RebalancerTiming;
+  readonly repairs?: RepairTiming;
 }
 
 /** How long replication waits, in milliseconds. */

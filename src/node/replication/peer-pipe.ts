@@ -1,4 +1,5 @@
 import { asError } from "../../core/as-error.ts";
+import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { Lead } from "../../sync/lead.ts";
 import type { AdoptRequest, ReplicateItem } from "../../sync/peer-messages.ts";
@@ -8,6 +9,8 @@ import { type ReplicationParts, type ReplicationTiming, replicationTiming } from
 export interface PipedContext {
   /** Undefined if this node is not the home any more. */
   readonly lead: Lead | undefined;
+  /** A follower found this node's copy damaged. */
+  suspect(nodeId: string): Promise<void>;
   /** Something about a follower has changed. */
   progressed(outcome: { readonly deposedBy?: { readonly counter: number; readonly nodeId: string } }): void;
 }
@@ -167,6 +170,8 @@ export class PeerPipe {
         ...{ node: this.#parts.view.nameOf(this.#nodeId), context: request.contextId },
         error: asError(error).message,
       });
+      if (error instanceof LedgerError && error.facts.reason === "PEER_COPY_DAMAGED")
+        await context.suspect(this.#nodeId).catch(() => {});
       if (context.lead === lead) lead.adopted(this.#nodeId, undefined);
     } finally {
       this.#adopting -= 1;

@@ -82,6 +82,18 @@ export function notExchanged(): LedgerError {
   });
 }
 
+/** Nothing was written: the copy of this node, or the one that stands, is damaged, and is mended first. */
+export function copyDamaged(contextId: string): LedgerError {
+  return new LedgerError(
+    "UNAVAILABLE",
+    `a copy of context ${quote(contextId)} is damaged and is being mended`,
+    {
+      ...{ reason: "COPY_DAMAGED", field: "context_id", value: contextId.slice(0, 64) },
+      ...{ remedy: "try again", retryAfterMs: 500 },
+    },
+  );
+}
+
 /** Nobody who keeps the context is alive and can write. */
 export function nobodyHome(contextId: string, holders: readonly string[], view: ClusterView): LedgerError {
   const names = holders.slice(0, 8).map((nodeId) => view.nameOf(nodeId));

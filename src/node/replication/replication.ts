@@ -25,6 +25,9 @@ import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { PeerPipe } from "./peer-pipe.ts";
 import { Rebalancer } from "./rebalancer.ts";
+import { RepairKeeper } from "./repair-keeper.ts";
+import { createReplicationCounts, type LedCounts, type ReplicationCounts } from "./replication-counts.ts";
+import { OpenContexts } from "./open-contexts.ts";
 import { nobodyHome, notExchanged, notHome, unheard } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
@@ -37,8 +40,7 @@ export type Route = { readonly kind: "here" } | { readonly kind: "there"; readon
 export class Replication {
   readonly #parts: ReplicationParts;
   readonly #timing: ReplicationTiming;
-  readonly #contexts = new Map<string, ContextReplica>();
-  readonly #opening = new Map<string, Promise<ContextReplica>>();
+  readonly #contexts: OpenContexts;
   readonly #pipes = new Map<string, PeerPipe>();
   readonly #locations: Locations;
   readonly #archives: ArchiveKeeper;
@@ -46,16 +48,21 @@ export class Replication {
   readonly #digests: DigestKeeper;
   readonly #antiEntropy: AntiEntropy;
   readonly #rebalancer: Rebalancer;
+  readonly #repairs: RepairKeeper;
+  readonly #counts = createReplicationCounts();
   readonly #unsubscribe: () => void;
-  #isStopped = false;
 
   constructor(parts: ReplicationParts & Pick<ArchiveKeeperParts, "appendMoved">) {
     this.#parts = parts;
+    this.#contexts = new OpenContexts({
+      replicas: parts.replicas,
+      create: (contextId, state) => this.#create(contextId, state),
+      // What is known of a context whose home this node was is stored now.
+      forgets: (contextId, before) => this.#digests.changing(contextId, before),
+    });
     this.#forks = new ForkExchange({
       ...parts,
       learned: (contextId, from) => this.#tellForks(contextId, from),
-      concerns: (contextId, nodeId) =>
-        this.#contexts.get(contextId)?.terms?.holders.includes(nodeId) === true,
     });
     this.#archives = new ArchiveKeeper({
       ...parts,
@@ -79,6 +86,10 @@ export class Replication {
       },
       parts.rebalancer,
     );
+    this.#repairs = new RepairKeeper(
+      { ...parts, open: (contextId) => this.open(contextId), counts: this.#counts },
+      parts.repairs,
+    );
     parts.replicas.observe({
       stored: (state, rows) => this.#stored(state, rows),
       replacing: (contextId, before) => this.#digests.changing(contextId, before),
@@ -89,8 +100,10 @@ export class Replication {
       this.#forks.revive();
       this.#antiEntropy.changed();
       this.#rebalancer.changed();
+      this.#repairs.wake();
     });
     this.#archives.wake();
+    void this.#forks.begin();
   }
 
   /** True if this node may give an entry of the context its place at once. Costs a look-up. */
@@ -175,13 +188,7 @@ export class Replication {
 
   /** Returns the context as this node keeps it, or would. */
   open(contextId: string): Promise<ContextReplica> {
-    const known = this.#contexts.get(contextId);
-    if (known !== undefined) return Promise.resolve(known);
-    const opening =
-      this.#opening.get(contextId) ??
-      this.#read(contextId).finally(() => void this.#opening.delete(contextId));
-    this.#opening.set(contextId, opening);
-    return opening;
+    return this.#contexts.open(contextId);
   }
 
   /** Returns how many copies of an entry are known, and how many holders there are. */
@@ -257,7 +264,7 @@ export class Replication {
   async rows({ contextId, ...range }: RowsRequest): Promise<PeerCalls["rows"]["answer"]> {
     const { state } = await this.open(contextId);
     const bytesMax = Math.min(range.bytesMax, limits.replicaPageBytes);
-    return { rows: await this.#parts.replicas.rows(state, { ...range, bytesMax }) };
+    return { rows: await this.#parts.replicas.repairs.sound(state, { ...range, bytesMax }) };
   }
 
   async holders(request: PeerCalls["holders"]["request"]): Promise<ReplicateResult> {
@@ -296,20 +303,38 @@ export class Replication {
     return this.#digests.bucket(fromNodeId, request);
   }
 
+  /** What was done so far, and how it stands with the contexts in memory. Costs a look at each of them. */
+  get reading(): {
+    readonly led: LedCounts;
+    readonly comparisons: AntiEntropy["counts"];
+    readonly holderChanges: Rebalancer["counts"];
+    readonly archivesPending: number;
+  } & ReplicationCounts {
+    const led: LedCounts = { contexts: 0, behind: 0, short: 0, entriesWaiting: 0 };
+    for (const context of this.#contexts.values()) {
+      const { lead } = context;
+      if (lead === undefined) continue;
+      led.contexts += 1;
+      if (lead.latest > 0 && lead.copiesOf(lead.latest) < lead.holders.length) led.behind += 1;
+      if (context.isShort) led.short += 1;
+      led.entriesWaiting += lead.latest - lead.committed;
+    }
+    return {
+      ...{ ...this.#counts, led, archivesPending: this.#archives.pending },
+      ...{ comparisons: this.#antiEntropy.counts, holderChanges: this.#rebalancer.counts },
+    };
+  }
+
   /** Ends everything that was begun. */
   stop(): void {
-    this.#isStopped = true;
     this.#archives.stop();
     this.#forks.stop();
     this.#antiEntropy.stop();
     this.#rebalancer.stop();
+    this.#repairs.stop();
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
-    for (const context of this.#contexts.values()) {
-      context.close();
-      this.#parts.replicas.release(context.state);
-    }
-    this.#contexts.clear();
+    this.#contexts.stop();
   }
 
   /** Returns who would keep a context that began now. */
@@ -337,43 +362,23 @@ export class Replication {
     replica?.stored(rows);
   }
 
-  async #read(contextId: string): Promise<ContextReplica> {
-    const state = await this.#parts.replicas.acquire(contextId);
-    const replica = new ContextReplica(this.#parts, state, {
+  #create(contextId: string, state: ContextState): ContextReplica {
+    return new ContextReplica(this.#parts, state, {
       pipeTo: (nodeId) => this.#pipeTo(nodeId),
       archived: () => this.#archives.wake(),
-      begun: () => this.#tellForks(contextId, undefined),
+      counts: this.#counts,
+      begun: () => {
+        this.#counts.takeovers += 1;
+        this.#tellForks(contextId, undefined);
+      },
       holdersChanged: () => this.#rebalancer.holdersChanged(contextId),
     });
-    if (this.#isStopped) this.#parts.replicas.release(state);
-    else {
-      this.#contexts.set(contextId, replica);
-      this.#evict();
-    }
-    return replica;
   }
 
   /** Tells the other holders of the forks of a context, if this node is its home: it is the one that all of them hear. */
   #tellForks(contextId: string, except: string | undefined): void {
     const followers = this.#contexts.get(contextId)?.lead?.followers() ?? [];
     for (const nodeId of followers) if (nodeId !== except) this.#forks.wake(contextId, nodeId);
-  }
-
-  /** Forgets contexts that nobody needs now; a home that is forgotten takes over anew. */
-  #evict(): void {
-    let looks = 8;
-    for (const [contextId, replica] of this.#contexts) {
-      if (this.#contexts.size <= limits.replicasCachedMax || looks === 0) return;
-      looks -= 1;
-      this.#contexts.delete(contextId);
-      if (replica.isBusy) this.#contexts.set(contextId, replica);
-      else {
-        // What is known of a context whose home this node was is stored now.
-        if (replica.lead !== undefined) this.#digests.changing(contextId, replica.state.shared?.replica);
-        replica.close();
-        this.#parts.replicas.release(replica.state);
-      }
-    }
   }
 
   #pipeTo(nodeId: string): PeerPipe {

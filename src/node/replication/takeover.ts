@@ -1,14 +1,16 @@
 import { compareEpochs, type Epoch, laterEpoch, noEpoch, sameEpoch } from "../../core/epoch.ts";
 import { LedgerError } from "../../core/errors.ts";
+import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import type { AdoptRequest, PeerCalls } from "../../sync/peer-messages.ts";
 import { bestCandidate, type Candidate, nextEpoch } from "../../sync/takeover.ts";
 import { promisedTo, sameHolders, type Terms, termsOf } from "../../sync/terms.ts";
 import { homeOf } from "../../sync/view.ts";
+import { commonPrefix } from "./difference.ts";
 import type { Home } from "./home.ts";
 import type { LocalCopy } from "./local-copy.ts";
 import { delay, type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { askForPromises } from "./promise-round.ts";
-import { deposed, notHome, tooFewHolders } from "./refusals.ts";
+import { copyDamaged, deposed, notHome, tooFewHolders } from "./refusals.ts";
 import type { Turns } from "./turns.ts";
 
 const attemptsMax = 4;
@@ -98,9 +100,9 @@ export class Takeover {
       this.#holdersChanged();
       throw notHome(contextId);
     }
+    await this.#findDamage(candidates, own);
     const best = bestCandidate(candidates, selfId);
-    if (best !== undefined && best.nodeId !== selfId)
-      await this.#adopt(best.nodeId, { ...claim, holders, target: best, committed: best.committed });
+    if (best !== undefined && best.nodeId !== selfId) await this.#adoptFrom(best, { ...claim, holders });
     await this.holdPromise(epoch, async (now) => {
       const position = await this.#copy.position();
       const committed = Math.min(position.latest, Math.max(...candidates.map((one) => one.committed)));
@@ -110,6 +112,31 @@ export class Takeover {
     });
     // Nobody else changes who the holders are now.
     if (!isCreation) this.#holdersChanged();
+  }
+
+  /** Of copies of one writer that are equally long, and not equal, one is damaged. Rejects with UNAVAILABLE if it is this node's. */
+  async #findDamage(candidates: readonly Candidate[], own: Candidate): Promise<void> {
+    const { contextId, state } = this.#copy;
+    for (const { nodeId, accepted, latest, root } of candidates) {
+      if (nodeId === this.#parts.view.selfId || !sameEpoch(accepted, own.accepted)) continue;
+      if (latest !== own.latest || sameBytes(root, own.root)) continue;
+      try {
+        await commonPrefix(this.#parts, state, { contextId, from: nodeId, target: { latest, root } }, own);
+      } catch (error) {
+        // Whoever has the damaged copy finds out when it is to adopt this one.
+        if (error instanceof LedgerError && error.facts.reason === "OWN_COPY_DAMAGED")
+          throw copyDamaged(contextId);
+      }
+    }
+  }
+
+  async #adoptFrom(best: Candidate, claim: PeerCalls["prepare"]["request"]): Promise<void> {
+    try {
+      await this.#adopt(best.nodeId, { ...claim, target: best, committed: best.committed });
+    } catch (error) {
+      const isDamage = error instanceof LedgerError && error.code === "DATA_LOSS";
+      throw isDamage ? copyDamaged(claim.contextId) : error;
+    }
   }
 
   /** Does something as the node that was promised `epoch` last. Rejects with DEPOSED if that is another one now. */

@@ -1,5 +1,5 @@
 import { asError } from "../../core/as-error.ts";
-import { LedgerError } from "../../core/errors.ts";
+import type { LedgerError } from "../../core/errors.ts";
 import { readGroupOpen, writeGroupItem } from "../../node/peers/group-news-codec.ts";
 import { notExchanged } from "../../node/replication/refusals.ts";
 import type { Clock } from "../../ledger/ports.ts";
@@ -9,7 +9,7 @@ import { groupHomeless, groupHomeUnreachable, sessionOver } from "../../sync/gro
 import { GroupSeats } from "../../sync/group-seats.ts";
 import type { GroupMember, GroupMessage } from "../../sync/groups.ts";
 import type { AnnounceRequest, PeerCalls } from "../../sync/peer-messages.ts";
-import type { Peers } from "../../sync/peers.ts";
+import type { Peers } from "../../node/peers/peers.ts";
 import type { ClusterView } from "../../sync/view.ts";
 import { ContextQueue } from "./context-queue.ts";
 import { GroupAnswers } from "./group-answers.ts";
@@ -74,6 +74,10 @@ export class ClusterGroups implements Groups {
     this.#answers = new GroupAnswers({ view, homeOf, relocate, clock, random, timing });
     this.#seats = new GroupSeats({
       onWork: (home, contextId) => this.#link(home).work(contextId),
+      onFormer: (home, contextId) =>
+        void clock.after(timing.settleMsMax, () => {
+          if (!this.#isStopped) this.#link(home).work(contextId);
+        }),
       onMoved: (contextId, refusals) => this.#seek(contextId, refusals),
     });
     this.#places = new ContextQueue({
@@ -91,7 +95,7 @@ export class ClusterGroups implements Groups {
   async join(request: GroupJoin, sink: GroupSink, signal: AbortSignal): Promise<GroupSeat> {
     const { view, clock } = this.#parts;
     const { contextId, ...rest } = request;
-    if (this.#isStopped) throw stopped();
+    if (this.#isStopped) throw sessionOver("this node stops");
     if (!view.hasExchanged) throw notExchanged();
     const member: GroupMember = { ...rest, nodeId: view.selfId, joinedAtNs: clock.nowNs() };
     const entered = Promise.withResolvers<void>();
@@ -106,8 +110,7 @@ export class ClusterGroups implements Groups {
     };
     const seat = this.#seats.add(contextId, member, entering, clock.monotonicMs());
     if (this.#seats.homeOf(contextId) === undefined) this.#places.add(contextId);
-    const cancelled = (): void =>
-      entered.reject(new LedgerError("CANCELLED", "cancelled", { reason: "CANCELLED" }));
+    const cancelled = (): void => entered.reject(signal.reason);
     signal.addEventListener("abort", cancelled);
     if (signal.aborted) cancelled();
     const cancelLate = clock.after(this.#timing.joinMs, () => entered.reject(this.#unreached(contextId)));
@@ -126,10 +129,11 @@ export class ClusterGroups implements Groups {
 
   async view(contextId: string, signal: AbortSignal): Promise<GroupView> {
     const { peers, view, routing } = this.#parts;
+    const { callMs: timeoutMs } = this.#timing;
     const [members, watchers] = await Promise.all([
       this.#answers.ask({
         ...{ contextId, signal, writes: false },
-        ask: async (home, timeoutMs) => {
+        ask: async (home) => {
           if (home === view.selfId) return await this.#host.members(contextId);
           return (await peers.call(home, "group", { contextId }, { timeoutMs, signal })).members;
         },
@@ -142,10 +146,11 @@ export class ClusterGroups implements Groups {
 
   async broadcast(contextId: string, message: GroupMessage, signal: AbortSignal): Promise<number> {
     const { peers, view } = this.#parts;
+    const { callMs: timeoutMs } = this.#timing;
     return await this.#answers.ask({
       ...{ contextId, signal, writes: true },
-      ask: async (home, timeoutMs) => {
-        if (home === view.selfId) return await this.#host.broadcast(contextId, message);
+      ask: async (home) => {
+        if (home === view.selfId) return await this.#host.broadcast(contextId, message, signal);
         return (await peers.call(home, "broadcast", { contextId, message }, { timeoutMs })).members;
       },
     });
@@ -156,11 +161,11 @@ export class ClusterGroups implements Groups {
     return this.#host.announce(nodeId, request);
   }
 
-  async handleBroadcast({
-    contextId,
-    message,
-  }: PeerCalls["broadcast"]["request"]): Promise<{ members: number }> {
-    return { members: await this.#host.broadcast(contextId, message) };
+  async handleBroadcast(
+    { contextId, message }: PeerCalls["broadcast"]["request"],
+    signal: AbortSignal,
+  ): Promise<{ members: number }> {
+    return { members: await this.#host.broadcast(contextId, message, signal) };
   }
 
   async handleGroup(contextId: string): Promise<PeerCalls["group"]["answer"]> {
@@ -278,8 +283,4 @@ export class ClusterGroups implements Groups {
 
 function firstAlive(holders: readonly string[], view: ClusterView): string | undefined {
   return holders.find((nodeId) => view.isAlive(nodeId));
-}
-
-function stopped(): LedgerError {
-  return sessionOver("this node stops");
 }

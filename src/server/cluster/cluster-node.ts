@@ -8,10 +8,11 @@ import type { KeyHolder } from "../../node/gossip/key-holder.ts";
 import { peerAddressOf } from "../../node/peers/peer-address-of.ts";
 import { PeerNetwork } from "../../node/peers/peer-network.ts";
 import { Replication } from "../../node/replication/replication.ts";
+import type { ReplicationReading } from "../../rpc/replication-reading.ts";
 import type { RunningChild } from "../../supervisor/spec.ts";
 import type { Endpoint } from "../../swim/endpoint.ts";
 import type { PeerCallKind, PeerCalls } from "../../sync/peer-messages.ts";
-import type { PeerHandlers, Peers } from "../../sync/peers.ts";
+import type { PeerHandlers, Peers } from "../../node/peers/peers.ts";
 import type { ClusterView, CopyRules } from "../../sync/view.ts";
 import { ClusterLedger } from "../cluster-ledger.ts";
 import type { Groups } from "../../rpc/groups.ts";
@@ -80,6 +81,13 @@ export class ClusterNode {
     return { ...this.#current, rules: this.#parts.rules };
   }
 
+  /** What keeping copies is about; undefined while nothing runs. */
+  get reading(): ReplicationReading | undefined {
+    if (this.#running === undefined) return undefined;
+    const { network, replication } = this.#running;
+    return { ...replication.reading, peers: { ...network.counters, connections: network.connections } };
+  }
+
   async start(): Promise<RunningChild> {
     const { ledger, cluster, rules, keys, clock, hasher, log, gossipLabel } = this.#parts;
     const nodeId = this.#parts.nodeId();
@@ -143,12 +151,7 @@ export class ClusterNode {
   }
 
   #handlers(replication: Replication, groups: ClusterGroups): PeerHandlers {
-    const answer = (
-      from: string,
-      kind: PeerCallKind,
-      request: never,
-      signal: AbortSignal,
-    ): Promise<unknown> | unknown => {
+    const answer = (from: string, kind: PeerCallKind, request: never, signal: AbortSignal): unknown => {
       switch (kind) {
         case "replicate":
           return replication.replicate(request);
@@ -181,7 +184,7 @@ export class ClusterNode {
         case "announce":
           return groups.handleAnnounce(from, request);
         case "broadcast":
-          return groups.handleBroadcast(request);
+          return groups.handleBroadcast(request, signal);
         case "group":
           return groups.handleGroup((request as PeerCalls["group"]["request"]).contextId);
         case "watchers":

@@ -1,7 +1,7 @@
 import type { Hasher } from "../../core/hasher.ts";
 import type { LedgerApi } from "../../ledger/ledger-api.ts";
 import type { Clock } from "../../ledger/ports.ts";
-import type { Peers } from "../../sync/peers.ts";
+import type { Peers } from "../../node/peers/peers.ts";
 import type { ClusterView } from "../../sync/view.ts";
 import type { ContextRouting } from "./context-routing.ts";
 

@@ -21,8 +21,8 @@ export interface GroupQuestion<Answer> {
   readonly contextId: string;
   /** True if it must not be asked twice. */
   readonly writes: boolean;
-  /** Asks a node, this one or another, for at most so long. */
-  readonly ask: (home: string, timeoutMs: number) => Promise<Answer>;
+  /** Asks a node, this one or another, for a bounded time. */
+  readonly ask: (home: string) => Promise<Answer>;
   readonly signal: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ export class GroupAnswers {
       try {
         home = await this.#parts.homeOf(contextId);
         if (home === undefined) throw groupHomeless(contextId);
-        return await question.ask(home, Math.max(1, Math.min(timing.callMs, giveUpMs - clock.monotonicMs())));
+        return await question.ask(home);
       } catch (error) {
         if (!(error instanceof LedgerError)) throw asError(error);
         failure = error;

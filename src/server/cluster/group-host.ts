@@ -58,9 +58,14 @@ export class GroupHost {
     return { refusals: [...refusals, ...this.#home.announce(nodeId, { ...request, items }, isSettling)] };
   }
 
-  /** Hands a message to everybody, and returns how many members those are. Rejects with LedgerError NOT_HOME: nothing was done. */
-  async broadcast(contextId: string, message: GroupMessage): Promise<number> {
+  /**
+   * Hands a message to everybody, and returns how many members those are. Rejects with LedgerError NOT_HOME: nothing was done,
+   * as when `signal` has fired before the group has settled.
+   */
+  async broadcast(contextId: string, message: GroupMessage, signal: AbortSignal): Promise<number> {
     await this.#settled(contextId);
+    // Whoever has given up may have sent it again.
+    if (signal.aborted) throw notGroupHome(contextId);
     return this.#home.broadcast(contextId, message);
   }
 
@@ -82,8 +87,11 @@ export class GroupHost {
       if (signal.aborted) return;
       yield [];
       for (;;) {
-        await outbox.changed();
         if (outbox.failure !== undefined) throw outbox.failure;
+        if (outbox.isEmpty) {
+          await new Promise<void>((resolve) => (outbox.onChange = resolve));
+          continue;
+        }
         yield outbox.take();
       }
     } finally {

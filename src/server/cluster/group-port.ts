@@ -1,6 +1,6 @@
 import { readGroupItem, writeGroupOpen } from "../../node/peers/group-news-codec.ts";
 import type { AnnounceRequest, GroupNews, PeerCalls } from "../../sync/peer-messages.ts";
-import type { Peers } from "../../sync/peers.ts";
+import type { Peers } from "../../node/peers/peers.ts";
 import type { ClusterView } from "../../sync/view.ts";
 import type { GroupHost } from "./group-host.ts";
 

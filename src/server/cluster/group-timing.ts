@@ -1,8 +1,8 @@
 /** How long things about groups may take, in milliseconds. */
 export interface GroupTiming {
-  /** For one answer of another node. */
+  /** For one answer of another node; longer than groups take to settle. */
   readonly callMs: number;
-  /** A broadcast, or a question who is there, is pursued for so long. */
+  /** A broadcast, or a question who is there, is begun again for so long if nothing was done. */
   readonly retryMs: number;
   readonly retryMsMin: number;
   readonly retryMsMax: number;
@@ -21,7 +21,7 @@ export interface GroupTiming {
 }
 
 export const groupTiming: GroupTiming = {
-  callMs: 5000,
+  callMs: 3000,
   retryMs: 5000,
   retryMsMin: 25,
   retryMsMax: 1000,

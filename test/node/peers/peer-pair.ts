@@ -6,7 +6,7 @@ import { StallClock } from "../../../src/node/gossip/stall-clock.ts";
 import { TcpStreams } from "../../../src/node/gossip/tcp-streams.ts";
 import { Timers } from "../../../src/node/gossip/timers.ts";
 import { PeerNetwork, type PeerNetworkOptions } from "../../../src/node/peers/peer-network.ts";
-import type { PeerHandlers } from "../../../src/sync/peers.ts";
+import type { PeerHandlers } from "../../../src/node/peers/peers.ts";
 import { keyringOf } from "../../../src/swim/wire/keyring.ts";
 import { endpoint } from "../gossip/loopback.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { LedgerError } from "../../../src/core/errors.ts";
 import { limits } from "../../../src/core/limits.ts";
-import type { PeerHandlers } from "../../../src/sync/peers.ts";
+import type { PeerHandlers } from "../../../src/node/peers/peers.ts";
 import { until } from "../../support/until.ts";
 import { failure, handlersOf, startNode } from "./peer-pair.ts";
 

@@ -277,6 +277,8 @@ describe("when the copies of a context move", () => {
     expect(await send(world.at(1), "x", "m1")).toBe(3);
     for (const guest of guests) await guest.hears("message x");
     expect(guests.map(({ messages }) => messages)).toEqual([["x"], ["x"], ["x"]]);
+    // It is the group that has moved, not its members.
+    for (const { events } of guests) expect(events.join()).not.toContain("left");
   });
 
   test("a node that knows it last is told by the node that it asks", async () => {

@@ -1,6 +1,6 @@
 import { LedgerError } from "../../../src/core/errors.ts";
 import type { PeerCallKind, PeerCalls } from "../../../src/sync/peer-messages.ts";
-import type { CallOptions, Peers } from "../../../src/sync/peers.ts";
+import type { CallOptions, Peers } from "../../../src/node/peers/peers.ts";
 import type { SeededRandom } from "../harness/seeded-random.ts";
 import type { Process } from "./process.ts";
 import type { StoryTrace } from "./story-trace.ts";
@@ -132,7 +132,7 @@ export class SimulatedPeers {
         target.process.deliver(() => {
           target.server(from, kind, request).then(
             (answer) => this.#travel(to, from, () => end("answer", () => resolve(answer))),
-            (error: unknown) => this.#travel(to, from, () => end("error", () => reject(error as Error))),
+            (error: unknown) => this.#travel(to, from, () => end("error", () => reject(error))),
           );
         });
       };

@@ -1,10 +1,13 @@
 import type { CopyRules } from "../../../src/sync/view.ts";
 import { checkAcks } from "./check-acks.ts";
 import { checkCopies } from "./check-copies.ts";
+import { CheckpointKeeper } from "./checkpoint-keeper.ts";
 import { Clients } from "./clients.ts";
 import { Faults } from "./faults.ts";
+import { checkForkRecords } from "./fork-check.ts";
 import { snapshotEntries } from "./prepared-snapshot.ts";
 import { Readers } from "./readers.ts";
+import { Watchers } from "./watchers.ts";
 import { type MembershipKind, type Weather, World } from "./world.ts";
 
 export interface StoryOptions {
@@ -28,6 +31,10 @@ export interface StoryResult {
   readonly calls: number;
   /** Two runs of one seed have the same. */
   readonly trace: string;
+  /** How often watchers were told to go back. */
+  readonly resets: number;
+  /** The highest generation of a context that anything was signed of. */
+  readonly generations: number;
 }
 
 const writers: Readonly<Record<Weather, number>> = { usual: 3, storm: 9 };
@@ -53,6 +60,8 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
   await time.run(settleMs);
   const contexts = Array.from({ length: options.contexts }, (_, context) => `c${context}`);
   const readers = new Readers(world, violated);
+  const watchers = new Watchers(world, contexts, violated);
+  const auditor = new CheckpointKeeper(world, contexts, violated);
   const thinkMs = weather === "storm" ? 10 : stepMs[membership];
   const clients = new Clients(
     world,
@@ -63,6 +72,8 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
   for (let operation = 0; operation < operations; operation++) {
     await time.run(random.exponential(stepMs[membership]));
     await faults.next();
+    watchers.follow();
+    auditor.ask(operation);
     if (operation % 4 === 0) await readers.look(contexts);
   }
 
@@ -77,6 +88,11 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
     const history = await checkCopies(world, contextId, violated);
     const acks = clients.acks.filter((ack) => ack.contextId === contextId);
     checkAcks(world, { contextId, history, acks }, violated);
+    await watchers.check(
+      contextId,
+      history.map(({ hash }) => hash),
+    );
+    await checkForkRecords(world, contextId, violated);
     world.trace.note(contextId, ...history.map(({ hash }) => hash));
   }
   for (const contextId of clients.loaded) {
@@ -84,10 +100,15 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
     if (length !== snapshotEntries) violated(`load: ${contextId} has ${length} entries`);
   }
   if (rules.writeCopies !== "1") await checkForks();
+  await auditor.check();
+  watchers.stop();
   for (const node of world.running()) node.crash();
   const { acks, unknown } = clients;
   const trace = world.trace.digest();
-  return { violations, acknowledged: acks.length, unknown, calls: world.network.calls, trace };
+  const { calls } = world.network;
+  const { resets } = watchers;
+  const { generations } = auditor;
+  return { violations, acknowledged: acks.length, unknown, calls, trace, resets, generations };
 
   async function checkForks(): Promise<void> {
     for (const { disk, machine } of world.nodes)

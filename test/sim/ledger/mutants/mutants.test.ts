@@ -16,7 +16,10 @@ describe("simulation finds what breaks without the rule", () => {
   test.concurrent.each(mutants)(
     "$rule ($name)",
     async ({ name, finds }) => {
-      const { found } = await inLane(mutants.findIndex((mutant) => mutant.name === name), () => run(name));
+      const { found } = await inLane(
+        mutants.findIndex((mutant) => mutant.name === name),
+        () => run(name),
+      );
       expect(Object.keys(found).filter((kind) => finds.includes(kind))).not.toEqual([]);
     },
     limitMs,

@@ -342,7 +342,7 @@ export type GroupServer = Message<"converge.ledger.v1.GroupServer"> & {
   state: MemberState;
 
   /**
-   * True for the node that takes the appends of the context, and keeps its group.
+   * True for the node that keeps the group: the first that is alive. It takes the appends of the context if it can write.
    *
    * @generated from field: bool is_home = 6;
    */
@@ -357,7 +357,7 @@ export const GroupServerSchema: GenMessage<GroupServer> = /*@__PURE__*/
   messageDesc(file_converge_ledger_v1_discovery, 9);
 
 /**
- * The watches of a context on one node.
+ * The watches of a context by clients of one node.
  *
  * @generated from message converge.ledger.v1.GroupWatchers
  */
@@ -487,7 +487,7 @@ export const GroupChangeKindSchema: GenEnum<GroupChangeKind> = /*@__PURE__*/
 /**
  * A group is named by a context id; the context need not exist. Groups are kept in memory only, where the context is at home: a
  * group is there as long as it has a member, and nothing of it is stored. Messages reach who is there at the moment, at most
- * once; what must not be lost is appended to the context. Errors are as described for converge.context.v1.ContextService.
+ * once; what must not be lost is appended to the context. UNAVAILABLE if the node that keeps the group is not reached. Errors are as described for converge.context.v1.ContextService.
  *
  * @generated from service converge.ledger.v1.DiscoveryService
  */
@@ -496,7 +496,8 @@ export const DiscoveryService: GenService<{
    * Makes the caller a member of a group, until the stream ends. `joined` comes first and says who is there; then come messages
    * and changes, in one order for all members. Joining again with the same member_id, from anywhere, adds a stream to the same
    * member, which is there until the last of its streams has ended. A stream that falls behind is ended with RESOURCE_EXHAUSTED
-   * and the reason GROUP_MEMBER_TOO_SLOW, others with UNAVAILABLE when their node stops: join again, with the same member_id.
+   * and the reason GROUP_MEMBER_TOO_SLOW, others with UNAVAILABLE when their node stops or the group has had no home for a while:
+   * join again, with the same member_id.
    *
    * @generated from rpc converge.ledger.v1.DiscoveryService.Join
    */
@@ -516,8 +517,8 @@ export const DiscoveryService: GenService<{
     output: typeof DiscoveryServiceMembersResponseSchema;
   },
   /**
-   * Sends a message to all members of a group, the sender included. Answers once it is on its way; that nobody is there is no
-   * error. Repeating it sends it twice.
+   * Sends a message to all members of a group, the sender included, wherever they are connected. Answers once it is on its way;
+   * that nobody is there is no error. Repeating it sends it twice, which may also happen after OUTCOME_UNKNOWN.
    *
    * @generated from rpc converge.ledger.v1.DiscoveryService.Broadcast
    */

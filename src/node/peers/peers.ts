@@ -1,4 +1,4 @@
-import type { PeerCallKind, PeerCalls } from "./peer-messages.ts";
+import type { PeerCallKind, PeerCalls } from "../../sync/peer-messages.ts";
 
 export interface CallOptions {
   readonly timeoutMs: number;

@@ -1,0 +1,24 @@
+/** What replication has done since it was started. */
+export interface ReplicationCounts {
+  /** Times that this node became the writer of a context. */
+  takeovers: number;
+  /** Times that acknowledged entries lost their place here. */
+  forks: number;
+  /** Entries and nodes of trees that were put right, and tries that put nothing right. */
+  readonly repairs: { entries: number; nodes: number; failures: number };
+}
+
+export function createReplicationCounts(): ReplicationCounts {
+  return { takeovers: 0, forks: 0, repairs: { entries: 0, nodes: 0, failures: 0 } };
+}
+
+/** The contexts whose home this node is. */
+export interface LedCounts {
+  contexts: number;
+  /** Of which a holder is not known to have everything. */
+  behind: number;
+  /** Of which fewer holders are alive than an entry needs. */
+  short: number;
+  /** Entries that are stored here and not yet on enough others. */
+  entriesWaiting: number;
+}
