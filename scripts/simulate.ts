@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { type WriteCopies, writeCopiesValues } from "../src/core/write-copies.ts";
 import { commandOf, kindsOf, runSeeds, type SeedRange } from "../test/sim/ledger/seeds.ts";
-import type { MembershipKind } from "../test/sim/ledger/world.ts";
+import type { MembershipKind, Weather } from "../test/sim/ledger/world.ts";
 
 const { values } = parseArgs({
   options: {
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     operations: { type: "string", default: "200" },
     "write-copies": { type: "string", default: "majority" },
     membership: { type: "string", default: "swim" },
+    weather: { type: "string", default: "usual" },
   },
 });
 
@@ -28,6 +29,7 @@ const range: SeedRange = {
   operations: numberOf("operations"),
   writeCopies: oneOf<WriteCopies>("write-copies", writeCopiesValues),
   membership: oneOf<MembershipKind>("membership", ["swim", "flapping"]),
+  weather: oneOf<Weather>("weather", ["usual", "storm"]),
 };
 const beganMs = performance.now();
 const { seeds, acknowledged, unknown, calls, violating } = await runSeeds(range, (violations, seed) => {
@@ -52,7 +54,10 @@ function numberOf(name: "from" | "seeds" | "nodes" | "operations"): number {
   return value;
 }
 
-function oneOf<Value extends string>(name: "write-copies" | "membership", known: readonly Value[]): Value {
+function oneOf<Value extends string>(
+  name: "write-copies" | "membership" | "weather",
+  known: readonly Value[],
+): Value {
   const value = known.find((one) => one === values[name]);
   if (value === undefined) throw new Error(`--${name} is one of ${known.join(", ")}, not ${values[name]}`);
   return value;

@@ -20,6 +20,7 @@ import {
   judgePrepare,
   judgeReplicate,
   promisedTo,
+  sameHolders,
   type Terms,
   termsOf,
 } from "../../sync/terms.ts";
@@ -192,6 +193,7 @@ export class ContextReplica {
       const replica = this.#copy.accepted(holders, epoch, committed);
       if (rows.length > 0) await this.#parts.replicas.extend(this.state, rows, replica);
       else if (isNews) await this.#parts.replicas.save(this.state, replica);
+      this.#noteHolders(terms);
       this.#marked(committed);
       return { kind: "stored", latest };
     });
@@ -213,7 +215,9 @@ export class ContextReplica {
     const verdict = await this.#turns.run(async () => judgeAdopt(await this.#copy.view(), request));
     if (verdict.kind !== "adopt") return verdict;
     this.#home.yieldTo(request.epoch);
+    const before = this.terms;
     await this.#adopt(from, request);
+    this.#noteHolders(before);
     this.#marked(Math.min(request.committed, this.#copy.latest));
     return { kind: "stored", latest: this.#copy.latest };
   }
@@ -324,6 +328,13 @@ export class ContextReplica {
   async #ensureEpoch(claim: NewContext): Promise<void> {
     this.#leading ??= this.#takeover.run(claim).finally(() => (this.#leading = undefined));
     await this.#leading;
+  }
+
+  /** Who is a holder since now may have something to do about who else is. */
+  #noteHolders(before: Terms | undefined): void {
+    const { terms } = this;
+    if (terms === undefined || (before !== undefined && sameHolders(before.holders, terms.holders))) return;
+    this.#uses.holdersChanged();
   }
 
   /** Takes over the history of another node, one at a time. */

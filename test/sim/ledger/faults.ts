@@ -1,5 +1,5 @@
 import type { SimulatedNode } from "./node.ts";
-import type { World } from "./world.ts";
+import type { Weather, World } from "./world.ts";
 
 /** A node may lose its disk, or leave, if so many others stay that nothing acknowledged is lost by that alone. */
 export interface FaultOptions {
@@ -7,6 +7,7 @@ export interface FaultOptions {
   readonly nodes: number;
   /** False where one lost disk may be all there is of an entry. */
   readonly mayLoseDisks: boolean;
+  readonly weather: Weather;
 }
 
 /** Lets one thing after the other go wrong, each for a while. */
@@ -29,15 +30,20 @@ export class Faults {
     const node = random.pick(this.#world.present());
     const other = random.pick(this.#world.present());
     const draw = random.below(100);
+    const isStorm = this.#options.weather === "storm";
     if (draw < 6) this.#crash(node);
     else if (draw < 12) await this.#restartOne();
-    else if (draw < 18) this.#world.cut(node, other, random.exponential(3000));
+    else if (draw < 18) this.#world.cut(node, other, this.#lastsMs(3000));
     else if (draw < 21) this.#partition(node);
-    else if (draw < 24 && running.includes(node)) node.hold(random.exponential(2000));
-    else if (draw < 26) this.#world.fill(node, random.exponential(2000));
-    else if (draw < 28) await this.#join();
-    else if (draw < 29) await this.#goOne(node);
-    else if (draw < 55) membership.disturb();
+    else if (draw < 24 && running.includes(node)) node.hold(this.#lastsMs(2000));
+    else if (draw < 26) this.#world.fill(node, this.#lastsMs(2000));
+    else if (draw < (isStorm ? 34 : 28)) await this.#join();
+    else if (draw < (isStorm ? 35 : 29)) await this.#goOne(node);
+    else if (draw < (isStorm ? 90 : 55)) membership.disturb();
+  }
+
+  #lastsMs(meanMs: number): number {
+    return this.#world.random.exponential(this.#options.weather === "storm" ? meanMs / 4 : meanMs);
   }
 
   /** Everybody who was to join later does now. */
@@ -46,10 +52,10 @@ export class Faults {
   }
 
   #crash(node: SimulatedNode): void {
-    const { random, time } = this.#world;
+    const { time } = this.#world;
     if (node.running === undefined) return;
     node.crash();
-    time.after(random.exponential(4000), () => void this.#restart(node));
+    time.after(this.#lastsMs(4000), () => void this.#restart(node));
   }
 
   async #restartOne(): Promise<void> {
@@ -63,7 +69,7 @@ export class Faults {
 
   #partition(node: SimulatedNode): void {
     const { random } = this.#world;
-    const forMs = random.exponential(4000);
+    const forMs = this.#lastsMs(4000);
     const side = this.#world.present().filter((one) => one === node || random.chance(0.3));
     for (const inside of side)
       for (const outside of this.#world.present())

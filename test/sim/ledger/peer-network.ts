@@ -137,7 +137,9 @@ export class SimulatedPeers {
         });
       };
       this.#travel(from, to, arrive);
-      if (this.#random.chance(this.conditions.duplicateRate)) this.#travel(from, to, arrive, true);
+      // A connection brings nothing twice; what nodes tell each other may come twice all the same, and does no harm.
+      const { duplicateRate } = this.conditions;
+      if (kind !== "forward" && this.#random.chance(duplicateRate)) this.#travel(from, to, arrive, true);
     });
   }
 

@@ -1,6 +1,6 @@
 import type { WriteCopies } from "../../../src/core/write-copies.ts";
 import { story, type StoryOptions } from "./story.ts";
-import type { MembershipKind } from "./world.ts";
+import type { MembershipKind, Weather } from "./world.ts";
 
 /** Many stories that differ in their seed alone. */
 export interface SeedRange {
@@ -10,6 +10,7 @@ export interface SeedRange {
   readonly operations: number;
   readonly writeCopies: WriteCopies;
   readonly membership: MembershipKind;
+  readonly weather?: Weather;
 }
 
 export interface SeedReport {
@@ -41,15 +42,15 @@ export async function runSeeds(
 }
 
 export function optionsOf(range: SeedRange, seed: number): StoryOptions {
-  const { nodes, operations, writeCopies, membership } = range;
-  return { seed, nodes, operations, membership, contexts: 2, rules: { replicas: 3, writeCopies } };
+  const { nodes, operations, writeCopies, membership, weather = "usual" } = range;
+  return { seed, nodes, operations, membership, weather, contexts: 2, rules: { replicas: 3, writeCopies } };
 }
 
 /** Returns the command that tells the story of one seed again. */
 export function commandOf(range: SeedRange, seed: number): string {
-  const { nodes, operations, writeCopies, membership } = range;
-  const options = `--nodes ${nodes} --operations ${operations} --write-copies ${writeCopies} --membership ${membership}`;
-  return `bun scripts/simulate.ts --from ${seed} --seeds 1 ${options}`;
+  const { nodes, operations, writeCopies, membership, weather = "usual" } = range;
+  const cluster = `--nodes ${nodes} --operations ${operations} --write-copies ${writeCopies}`;
+  return `bun scripts/simulate.ts --from ${seed} --seeds 1 ${cluster} --membership ${membership} --weather ${weather}`;
 }
 
 /** Returns the kinds of violations, each once. */

@@ -5,10 +5,10 @@ import { CheckpointKeeper } from "./checkpoint-keeper.ts";
 import { Clients } from "./clients.ts";
 import { Faults } from "./faults.ts";
 import { checkForkRecords } from "./fork-check.ts";
-import { snapshotEntries } from "./prepared-snapshot.ts";
+import { snapshotEntries, theSnapshot } from "./prepared-snapshot.ts";
 import { Readers } from "./readers.ts";
 import { Watchers } from "./watchers.ts";
-import { type MembershipKind, World } from "./world.ts";
+import { type MembershipKind, type Weather, World } from "./world.ts";
 
 export interface StoryOptions {
   readonly seed: number;
@@ -20,6 +20,7 @@ export interface StoryOptions {
   readonly contexts: number;
   /** By the real protocol unless it says otherwise. */
   readonly membership?: MembershipKind;
+  readonly weather?: Weather;
 }
 
 export interface StoryResult {
@@ -36,7 +37,7 @@ export interface StoryResult {
   readonly generations: number;
 }
 
-const writers = 3;
+const writers: Readonly<Record<Weather, number>> = { usual: 3, storm: 9 };
 const stepMs: Readonly<Record<MembershipKind, number>> = { swim: 150, flapping: 60 };
 /** How long nodes that are started at once take to know each other, at most. */
 const settleMs = 5000;
@@ -47,10 +48,12 @@ const restMs = 120_000;
 
 /** Lets clients write to a cluster in which everything fails, heals it, and tells what is wrong with what is left. */
 export async function story(options: StoryOptions): Promise<StoryResult> {
-  const { seed, rules, nodes, operations, membership = "swim" } = options;
+  const { seed, rules, nodes, operations, membership = "swim", weather = "usual" } = options;
   const violations: string[] = [];
+  // What is made once in a process must not make its first story another one.
+  await theSnapshot();
   const violated = (text: string): void => void violations.push(text);
-  const world = new World({ seed, rules, membership });
+  const world = new World({ seed, rules, membership, weather });
   const { random, time } = world;
   const fewest = Math.min(nodes, rules.replicas);
   const founders = fewest + random.below(nodes - fewest + 1);
@@ -61,9 +64,13 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
   const readers = new Readers(world, violated);
   const watchers = new Watchers(world, contexts, violated);
   const auditor = new CheckpointKeeper(world, contexts, violated);
-  const thinkMs = stepMs[membership];
-  const clients = new Clients(world, { contexts: options.contexts, writers, thinkMs }, violated);
-  const faults = new Faults(world, { nodes, mayLoseDisks: rules.writeCopies !== "1" });
+  const thinkMs = weather === "storm" ? 10 : stepMs[membership];
+  const clients = new Clients(
+    world,
+    { contexts: options.contexts, writers: writers[weather], thinkMs },
+    violated,
+  );
+  const faults = new Faults(world, { nodes, mayLoseDisks: rules.writeCopies !== "1", weather });
   for (let operation = 0; operation < operations; operation++) {
     await time.run(random.exponential(stepMs[membership]));
     await faults.next();

@@ -5,7 +5,7 @@ import { EpochBook } from "./epoch-book.ts";
 import { FlappingMembership } from "./flapping-membership.ts";
 import type { Membership } from "./membership.ts";
 import { SimulatedNode } from "./node.ts";
-import { goodPeerConditions, SimulatedPeers } from "./peer-network.ts";
+import { goodPeerConditions, type PeerConditions, SimulatedPeers } from "./peer-network.ts";
 import { StoryTrace } from "./story-trace.ts";
 import { SwimMembership } from "./swim-membership.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -13,7 +13,27 @@ import { VirtualTime } from "./virtual-time.ts";
 /** How nodes know of each other: by the real protocol, or by lot. */
 export type MembershipKind = "swim" | "flapping";
 
-const lossRate = 0.03;
+/** How bad things are: as they may be, or as bad as it takes to find what is found seldom. */
+export type Weather = "usual" | "storm";
+
+const conditions: Readonly<Record<Weather, PeerConditions>> = {
+  usual: {
+    lossRate: 0.03,
+    delayMsMin: 0.2,
+    delayMsTail: 2,
+    lateRate: 0.02,
+    lateMs: 3000,
+    duplicateRate: 0.01,
+  },
+  storm: {
+    lossRate: 0.03,
+    delayMsMin: 0.2,
+    delayMsTail: 8,
+    lateRate: 0.05,
+    lateMs: 1500,
+    duplicateRate: 0.05,
+  },
+};
 
 /** A cluster of simulated machines, and all that is between them. */
 export class World {
@@ -29,25 +49,18 @@ export class World {
   readonly random: SeededRandom;
   readonly #heals = new Set<() => void>();
 
-  constructor(options: { seed: number; rules: CopyRules; membership: MembershipKind }) {
-    const { seed, rules, membership } = options;
+  constructor(options: { seed: number; rules: CopyRules; membership: MembershipKind; weather: Weather }) {
+    const { seed, rules, membership, weather } = options;
     this.seed = seed;
     this.rules = rules;
     this.random = new SeededRandom(seed, 1);
     this.network = new SimulatedPeers({
       ...{ time: this.time, trace: this.trace, random: new SeededRandom(seed, 2) },
-      conditions: {
-        lossRate,
-        delayMsMin: 0.2,
-        delayMsTail: 2,
-        lateRate: 0.02,
-        lateMs: 3000,
-        duplicateRate: 0.01,
-      },
+      conditions: conditions[weather],
     });
     this.membership =
       membership === "swim"
-        ? new SwimMembership(seed, this.time, lossRate)
+        ? new SwimMembership(seed, this.time, conditions[weather].lossRate)
         : new FlappingMembership(new SeededRandom(seed, 3));
   }
 
