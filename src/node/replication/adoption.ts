@@ -72,7 +72,7 @@ export async function adopt(
     while (after < target.latest) {
       const rows = await rowsAfter(parts, adoption, after);
       checkPromise(adoption);
-      await staged.add(rows);
+      await staged.add(rows).catch((error: unknown) => rowsRefused(parts, adoption, error));
       after += rows.length;
       await parts.clock.yield();
     }
@@ -108,6 +108,19 @@ async function rowsAfter(
     if (!(error instanceof LedgerError) || error.code !== "DATA_LOSS") throw error;
     throw peerDamaged(contextId, from, error.message);
   }
+}
+
+/** Lets the other node look at an entry that is not what its hash says, so that it finds out about its copy. */
+async function rowsRefused(
+  { peers }: ReplicationParts,
+  { contextId, from }: AdoptionParts,
+  error: unknown,
+): Promise<never> {
+  if (!(error instanceof LedgerError) || error.facts.reason !== "PEER_ROWS_INVALID") throw error;
+  const { sequence = 1 } = error.facts;
+  const range = { contextId, after: sequence - 1, through: sequence, bytesMax: 1 };
+  await peers.call(from, "rows", range, { timeoutMs: rowsMs }).catch(() => {});
+  throw peerDamaged(contextId, from, error.message);
 }
 
 /**

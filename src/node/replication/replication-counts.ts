@@ -1,3 +1,5 @@
+import type { ContextReplica } from "./context-replica.ts";
+
 /** What replication has done since it was started. */
 export interface ReplicationCounts {
   /** Times that this node became the writer of a context. */
@@ -21,4 +23,17 @@ export interface LedCounts {
   short: number;
   /** Entries that are stored here and not yet on enough others. */
   entriesWaiting: number;
+}
+
+/** Counts the contexts of which this node is the home. */
+export function ledCounts(contexts: Iterable<Pick<ContextReplica, "lead" | "isShort">>): LedCounts {
+  const led: LedCounts = { contexts: 0, behind: 0, short: 0, entriesWaiting: 0 };
+  for (const { lead, isShort } of contexts) {
+    if (lead === undefined) continue;
+    led.contexts += 1;
+    if (lead.latest > 0 && lead.copiesOf(lead.latest) < lead.holders.length) led.behind += 1;
+    if (isShort) led.short += 1;
+    led.entriesWaiting += lead.latest - lead.committed;
+  }
+  return led;
 }

@@ -57,6 +57,7 @@ describe("RepairKeeper", () => {
     expect(follower.told.filter((each) => each.startsWith(`found ${sequence}:`)).length).toBe(1);
     await follower.verify();
     expect(follower.ledger.scrubbed.damaged).toBe(0);
+    expect(follower.replication.reading.repairs.entries).toBe(1);
     await nothingRewound(world);
     await world.append(1);
     await world.equal();
@@ -149,6 +150,8 @@ describe("RepairKeeper", () => {
       .slice(calls)
       .filter(({ from, kind }) => from === follower.nodeId && kind === "rows");
     expect(own.length).toBe(1);
+    const { led, takeovers } = (await world.home()).replication.reading;
+    expect([led, takeovers]).toEqual([{ contexts: 1, behind: 0, short: 0, entriesWaiting: 0 }, 1]);
     expect(own.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(1000);
   });
 });
@@ -200,6 +203,25 @@ describe("a difference of two copies", () => {
     await world.equal();
     await nothingRewound(world);
   });
+});
+
+test("damage is found when another node is sent the entry, and mended before it has it", async () => {
+  using world = new RepairWorld();
+  const [home, second, third] = await world.ordered();
+  world.away.add(third.nodeId);
+  await world.append(10);
+  await until("two have it", async () => (await second.rows()).length === 10);
+  const intact = textOf(await second.rows());
+  await home.spoilRow(4, flipped);
+  // What it has in memory is as it was.
+  home.restart();
+  world.away.clear();
+  world.changed();
+  await world.append(1);
+  await world.equal();
+  expect(textOf((await third.rows()).slice(0, 10))).toBe(intact);
+  expect(home.told).toEqual(["found 4: its bytes do not have the hash stored beside it", "healed 4"]);
+  await nothingRewound(world);
 });
 
 test("a home does not append anew what was damaged in an archive, and takes the rest of it", async () => {
