@@ -130,7 +130,7 @@ export class AppendUnit implements Unit {
     const { sequence, contentHash, wire, id, appendedAtNs, lamport } = entry;
     const { shared } = this.state;
     const copies = shared === undefined ? 1 : shared.copiesOf(sequence);
-    const holders = shared === undefined ? 1 : shared.replica.holders.length;
+    const holders = shared === undefined ? 1 : shared.holders;
     return { sequence, contentHash, wire, id, appendedAtNs, lamport, duplicate, copies, holders };
   }
 
@@ -176,7 +176,7 @@ export function duplicateOf(stored: StoredEntry, input: CheckedInput): Appended 
 /** Returns an entry with what is known of its copies now. */
 export function withCopies(entry: Appended, { shared }: ContextState): Appended {
   if (shared === undefined) return entry;
-  return { ...entry, copies: shared.copiesOf(entry.sequence), holders: shared.replica.holders.length };
+  return { ...entry, copies: shared.copiesOf(entry.sequence), holders: shared.holders };
 }
 
 function checkPending(slot: Extract<Slot, { kind: "pending" }>): void {

@@ -9,6 +9,7 @@ const freshBytesMax = 8 * 1024 * 1024;
 
 /** Knows which holders have which entries. */
 export interface CopyCounts {
+  readonly holders: readonly string[];
   copiesOf(sequence: number): number;
 }
 
@@ -104,6 +105,11 @@ export class SharedContext {
   /** Returns how many holders are known to have an entry: who is not the home knows of itself. */
   copiesOf(sequence: number): number {
     return this.counts?.copiesOf(sequence) ?? 1;
+  }
+
+  /** How many nodes are meant to have each entry: of those that {@link copiesOf} counts. */
+  get holders(): number {
+    return (this.counts?.holders ?? this.replica.holders).length;
   }
 
   /** True while somebody waits for other nodes. */

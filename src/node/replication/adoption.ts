@@ -39,6 +39,8 @@ export async function adopt(
   adoption: AdoptionParts,
 ): Promise<void> {
   const { target, epoch } = adoption;
+  // What this node took as the home until now may be on its way to the disk: it is not the sender's.
+  await state.shared?.idle();
   const own = await adoption.position();
   // Within one epoch there is one writer: what is here is the beginning of its history, or goes beyond what it told.
   const accepted = adoption.current()?.accepted;

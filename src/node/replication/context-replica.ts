@@ -244,6 +244,10 @@ export class ContextReplica {
       }
       if (verdict.kind !== "accept") return verdict;
       this.#home.yieldTo(epoch);
+      // What was on its way to the disk is not the home's.
+      await this.state.shared?.idle();
+      const { latest } = this.#copy;
+      if (latest !== position.latest) return { kind: "behind", latest };
       const committed = terms?.committed ?? 0;
       await this.#copy.save({ holders, promised: epoch, accepted: epoch, committed, leaving: false });
       this.#uses.holdersChanged();

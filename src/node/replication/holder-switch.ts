@@ -76,23 +76,27 @@ export class HolderSwitch {
   }
 
   /**
-   * Takes what another node says of who keeps the context. Returns if this node does not, and has what is left of its copy to
-   * give up.
+   * Takes what another node, which has accepted more, says of who keeps the context: this node may be none of them any more, or
+   * the home. Returns if it is none, and has what is left of its copy to give up.
    */
   learn({ accepted, holders }: Pick<Holding, "accepted" | "holders">): Promise<boolean> {
     const { turns, copy, home, holdersChanged } = this.#uses;
     return turns.run(async () => {
       const now = copy.terms;
       const { selfId } = this.#parts.view;
-      if (now === undefined || holders.includes(selfId)) return false;
+      if (now === undefined) return false;
       const order = compareEpochs(accepted, now.accepted);
+      const leaving = !holders.includes(selfId);
+      const isKnown = sameHolders(now.holders, holders);
       // An epoch begins with its holders: of one epoch, only a copy that never counted is given up.
-      if (order < 0 || (order === 0 && now.holders.includes(selfId))) return false;
-      if (now.leaving && sameHolders(now.holders, holders)) return true;
+      if (order < 0 || (order === 0 && copy.isHolder)) return false;
+      // Who is wanted again is told with the history.
+      if (!leaving && (isKnown || !copy.isHolder)) return false;
+      if (now.leaving && isKnown) return true;
       home.end();
-      await copy.save({ ...now, holders, leaving: true });
+      await copy.save({ ...now, holders, leaving });
       holdersChanged();
-      return true;
+      return leaving;
     });
   }
 

@@ -372,7 +372,9 @@ export class Replication {
     const newest = holding?.leaving === false ? holding : await this.#newest(contextId);
     const replica = await this.open(contextId);
     if (newest !== undefined && (await replica.learn(newest))) return;
-    await peers.call(route.nodeId, "nudge", { contextId }, { timeoutMs: replicateMs });
+    const home = await this.route(contextId);
+    if (home.kind === "here") return await this.nudge(this.#parts.view.selfId, contextId);
+    await peers.call(home.nodeId, "nudge", { contextId }, { timeoutMs: replicateMs });
   }
 
   #stored(state: ContextState, rows: readonly StoredEntry[] | undefined): void {
