@@ -220,7 +220,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     finds: ["batch"],
-    range: { ...majority, weather: "usual" },
+    range: { ...majority, weather: "usual", from: 1220 },
   },
   {
     name: "archives-are-not-offered",
@@ -228,8 +228,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/node/replication/archive-keeper.ts",
-        find: "for (const archive of archives) if (await this.#offer(archive)) settled.push(archive);",
-        replace: "for (const archive of archives) if (archive.last < 0) await this.#offer(archive);",
+        find: "if (await this.#offer(archive)) settled.push(archive);",
+        replace: "if (archive.last < 0 && (await this.#offer(archive))) settled.push(archive);",
       },
     ],
     finds: ["archive", "lost"],
@@ -241,8 +241,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/node/replication/archive-keeper.ts",
-        find: "for (const archive of archives) if (await this.#offer(archive)) settled.push(archive);",
-        replace: "for (const archive of archives) settled.push(archive);",
+        find: "if (await this.#offer(archive)) settled.push(archive);",
+        replace: "if (archive.last >= 0 || (await this.#offer(archive))) settled.push(archive);",
       },
     ],
     finds: ["lost"],
