@@ -2,10 +2,19 @@ import type { Placed } from "./check-copies.ts";
 import type { Ack } from "./clients.ts";
 import type { World } from "./world.ts";
 
+/** What became of one context, and what its writers did to it. */
+export interface Appended {
+  readonly contextId: string;
+  readonly history: readonly Placed[];
+  readonly acks: readonly Ack[];
+  /** What was to be appended together. */
+  readonly batches: readonly { readonly keys: readonly string[] }[];
+}
+
 /** Tells what is wrong with a context's history, as those see it who appended to it. */
 export function checkAcks(
   world: World,
-  { contextId, history, acks }: { contextId: string; history: readonly Placed[]; acks: readonly Ack[] },
+  { contextId, history, acks, batches }: Appended,
   violated: (text: string) => void,
 ): void {
   const places = new Map<string, number>();
@@ -22,10 +31,12 @@ export function checkAcks(
     else if (isFinal && history[sequence - 1]?.hash !== hash)
       violated(`changed: ${contextId}: ${key} at ${sequence} has another hash`);
   }
-  for (const together of grouped(acks, ({ batch }) => batch).values()) {
-    const at = together.map(({ id }) => places.get(id) ?? 0);
-    if (at.some((place, index) => place !== (at[0] ?? 0) + index))
-      violated(`batch: ${contextId}: ${together.map(({ key }) => key).join()} are at ${at.join()}`);
+  const placeOf = new Map(history.map(({ payload }, at) => [payload, at + 1]));
+  for (const { keys } of batches) {
+    const at = keys.map((key) => placeOf.get(key));
+    const [first] = at;
+    if (at.some((place, index) => place !== (first === undefined ? undefined : first + index)))
+      violated(`batch: ${contextId}: ${keys.join()} are at ${at.join()}`);
   }
   const epochOf = ({ hash }: Ack): string | undefined => world.epochs.of(hash);
   for (const [epoch, sameEpoch] of grouped(acks, epochOf)) checkOrder(epoch, sameEpoch);

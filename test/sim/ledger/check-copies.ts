@@ -1,5 +1,6 @@
 import { decodeEntry } from "../../../src/core/entry-wire.ts";
 import { hex } from "../../../src/core/hex.ts";
+import { decodeUtf8 } from "../../../src/core/utf8.ts";
 import { movedMetadataName } from "../../../src/core/moved.ts";
 import { placementOrder } from "../../../src/core/placement.ts";
 import { loadHasher } from "../../../src/hash/load-hasher.ts";
@@ -13,6 +14,7 @@ export interface Placed {
   readonly hash: string;
   /** What the entry had for a hash when it was acknowledged first. */
   readonly firstHash: string;
+  readonly payload: string;
 }
 
 /**
@@ -73,10 +75,10 @@ async function historyOf({ disk }: SimulatedNode, contextId: string): Promise<re
     ...{ entriesMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_INTEGER },
   });
   return rows.map(({ contentHash, wire }) => {
-    const { id, metadata } = decodeEntry(wire);
+    const { id, metadata, payload } = decodeEntry(wire);
     const hash = hex(contentHash);
     const moved = metadata.find(([name]) => name === movedMetadataName)?.[1];
-    return { id, hash, firstHash: moved?.split(" ").at(-1) ?? hash };
+    return { id, hash, firstHash: moved?.split(" ").at(-1) ?? hash, payload: decodeUtf8(payload) };
   });
 }
 

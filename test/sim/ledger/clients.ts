@@ -19,8 +19,6 @@ export interface Ack {
   readonly sequence: number;
   readonly id: string;
   readonly hash: string;
-  /** Those that were appended together have one. */
-  readonly batch: string;
 }
 
 export interface ClientOptions {
@@ -42,6 +40,8 @@ const deadlineMs = 6000;
 export class Clients {
   readonly acks: Ack[] = [];
   readonly loaded: string[] = [];
+  /** What was to be appended together, acknowledged or not. */
+  readonly batches: { readonly contextId: string; readonly keys: readonly string[] }[] = [];
   unknown = 0;
   readonly #world: World;
   readonly #options: ClientOptions;
@@ -70,6 +70,7 @@ export class Clients {
       const count = counts.get(contextId) ?? 0;
       const size = random.chance(0.2) ? 2 + random.below(3) : 1;
       const keys = Array.from({ length: size }, (_, index) => `w${writer}-${count + index}`);
+      if (size > 1) this.batches.push({ contextId, keys });
       let minCopies = random.chance(0.1) ? 2 : 0;
       let failures = 0;
       while (this.#isWriting) {
@@ -79,7 +80,7 @@ export class Clients {
           );
           for (const [index, { sequence, id, contentHash }] of receipts.entries())
             this.acks.push({
-              ...{ contextId, writer, sequence, id, hash: hex(contentHash), batch: keys.join() },
+              ...{ contextId, writer, sequence, id, hash: hex(contentHash) },
               ...{ key: keys[index] ?? "", count: count + index },
             });
           counts.set(contextId, count + size);

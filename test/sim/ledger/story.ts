@@ -89,7 +89,8 @@ export async function story(options: StoryOptions): Promise<StoryResult> {
   for (const contextId of contexts) {
     const history = await checkCopies(world, contextId, violated);
     const acks = clients.acks.filter((ack) => ack.contextId === contextId);
-    checkAcks(world, { contextId, history, acks }, violated);
+    const batches = clients.batches.filter((batch) => batch.contextId === contextId);
+    checkAcks(world, { contextId, history, acks, batches }, violated);
     await watchers.check(
       contextId,
       history.map(({ hash }) => hash),

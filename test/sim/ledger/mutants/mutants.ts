@@ -220,7 +220,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     finds: ["batch"],
-    range: { ...majority, weather: "usual", from: 1220 },
+    range: majority,
   },
   {
     name: "archives-are-not-offered",
@@ -228,8 +228,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/node/replication/archive-keeper.ts",
-        find: "if (await this.#offer(archive)) settled.push(archive);",
-        replace: "if (archive.last < 0 && (await this.#offer(archive))) settled.push(archive);",
+        find: "        if (await this.#offer(archive)) settled.push(archive);\n",
+        replace: "        if (archive.last < 0 && (await this.#offer(archive))) settled.push(archive);\n",
       },
     ],
     finds: ["archive", "lost"],
@@ -241,8 +241,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/node/replication/archive-keeper.ts",
-        find: "if (await this.#offer(archive)) settled.push(archive);",
-        replace: "if (archive.last >= 0 || (await this.#offer(archive))) settled.push(archive);",
+        find: "        if (await this.#offer(archive)) settled.push(archive);\n",
+        replace: "        if (archive.last > 0 || (await this.#offer(archive))) settled.push(archive);\n",
       },
     ],
     finds: ["lost"],
@@ -316,7 +316,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     finds: [...unfaithful, "load"],
-    range: majority,
+    range: { ...majority, weather: "usual" },
   },
   {
     name: "copies-are-not-compared",
