@@ -108,19 +108,19 @@ export class ClusterLedger implements LedgerApi {
     entries: readonly Pick<StoredEntry, "sequence" | "contentHash">[],
   ): readonly Inclusion[] | Promise<readonly Inclusion[]> {
     const { routing, local } = this.#parts;
-    if (routing.isWritable(contextId)) return local.prove(contextId, entries);
+    if (routing.isCurrent(contextId)) return local.prove(contextId, entries);
     return this.#reads.prove({ contextId, entries }, { hops: 0 });
   }
 
   get(request: GetRequest, signal?: AbortSignal): Promise<GetResult> {
     const { routing, local } = this.#parts;
-    if (routing.isWritable(request.contextId)) return local.get(request, signal);
+    if (routing.isCurrent(request.contextId)) return local.get(request, signal);
     return this.#reads.get(request, { hops: 0, signal });
   }
 
   watch(request: WatchRequest, sink: WatchSink): Promise<Watching> {
     const { routing, local } = this.#parts;
-    if (routing.isWritable(request.contextId)) return local.watch(request, sink);
+    if (routing.isCurrent(request.contextId)) return local.watch(request, sink);
     return this.#watches.watch(request, sink);
   }
 

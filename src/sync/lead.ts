@@ -108,6 +108,16 @@ export class Lead {
     return true;
   }
 
+  /** True once everything that the epoch began with is committed: until then something acknowledged may not be seen. */
+  get isSettled(): boolean {
+    return this.#committed >= this.#options.start.latest;
+  }
+
+  /** The entries that the epoch began with. */
+  get startLatest(): number {
+    return this.#options.start.latest;
+  }
+
   /** Returns how many holders are known to have an entry. */
   copiesOf(sequence: number): number {
     let copies = sequence <= this.#latest ? 1 : 0;

@@ -39,6 +39,10 @@ export class FakeRouting implements ContextRouting {
     return this.isLeading && this.home === this.selfId;
   }
 
+  isCurrent(): boolean {
+    return this.isWritable();
+  }
+
   async route(): Promise<Route> {
     if (this.home === undefined) throw refusal("NO_HOME");
     return this.home === this.selfId ? { kind: "here" } : { kind: "there", nodeId: this.home };

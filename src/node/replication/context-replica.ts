@@ -110,6 +110,11 @@ export class ContextReplica {
     return this.#switch.changing === undefined && this.#home.isWritable;
   }
 
+  /** True if this node is the home, and everything acknowledged can be seen in its copy. */
+  get isCurrent(): boolean {
+    return this.#home.isWritable && this.lead?.isSettled === true;
+  }
+
   /** True if this node is the home, and fewer holders are alive than an entry needs. */
   get isShort(): boolean {
     return this.lead !== undefined && !this.#home.seesEnough(this.lead.holders);

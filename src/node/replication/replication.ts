@@ -15,6 +15,7 @@ import type {
   ReplicateResult,
   RowsRequest,
 } from "../../sync/peer-messages.ts";
+import type { Lead } from "../../sync/lead.ts";
 import { homeOf } from "../../sync/view.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { ArchiveKeeper, type ArchiveKeeperParts } from "./archive-keeper.ts";
@@ -116,6 +117,11 @@ export class Replication {
     return this.#contexts.get(contextId)?.isWritable === true;
   }
 
+  /** True if everything of a context that was acknowledged is seen in the copy of this node, its home. Costs a look-up. */
+  isCurrent(contextId: string): boolean {
+    return this.#contexts.get(contextId)?.isCurrent === true;
+  }
+
   /** Returns where the entries of a context get their place. Rejects with UNAVAILABLE if nobody can. */
   async route(contextId: string): Promise<Route> {
     const { view } = this.#parts;
@@ -177,18 +183,31 @@ export class Replication {
       throw unheard(contextId, silent, view);
   }
 
-  /** Tries for a short while to become the home of a context before it is read, so that what was acknowledged is seen. */
+  /**
+   * Tries for a short while to become the home of a context before it is read, and to have what its epoch begins with
+   * committed, so that what was acknowledged is seen.
+   */
   async readable(contextId: string): Promise<void> {
     const replica = await this.open(contextId);
     const { terms } = replica;
-    if (replica.lead !== undefined || terms === undefined) return;
+    if (terms === undefined) return;
+    if (replica.lead !== undefined) return await this.#settled(replica, replica.lead);
     const { view, clock } = this.#parts;
     if (!view.hasExchanged || homeOf(terms.holders, view) !== view.selfId) return;
-    const tried = replica.ensureLead({ holders: terms.holders, isNew: false }).catch(() => {});
+    const tried = replica
+      .ensureLead({ holders: terms.holders, isNew: false })
+      .then(() => replica.lead && this.#settled(replica, replica.lead))
+      .catch(() => {});
     await Promise.race([
       tried,
       new Promise<void>((resolve) => void clock.after(this.#timing.askMs, resolve)),
     ]);
+  }
+
+  /** Waits for a short while until all that an epoch began with is committed. Never rejects. */
+  async #settled(replica: ContextReplica, lead: Lead): Promise<void> {
+    if (lead.isSettled) return;
+    await replica.copied(lead.startLatest, lead.required, this.#timing.askMs).catch(() => {});
   }
 
   /** Returns the context as this node keeps it, or would. */

@@ -203,6 +203,7 @@ export class ClusterNode {
     const replication = (): Replication => this.#current.replication;
     return {
       isWritable: (contextId) => this.#running?.replication.isWritable(contextId) === true,
+      isCurrent: (contextId) => this.#running?.replication.isCurrent(contextId) === true,
       route: async (contextId) => await replication().route(contextId),
       locate: async (contextId) => await replication().locate(contextId),
       relocate: async (contextId) => await replication().relocate(contextId),

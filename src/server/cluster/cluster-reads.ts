@@ -8,7 +8,7 @@ import { forwardedProve, type ProveCall } from "../../rpc/forwarded/proof-calls.
 import { forwardedDescribe, forwardedGet } from "../../rpc/forwarded/read-calls.ts";
 import { type CallTerms, type ClusterParts, clusterTiming, type ClusterTiming } from "./cluster-parts.ts";
 import type { Forwarder } from "./forwarder.ts";
-import { isHomeless } from "./outcomes.ts";
+import { hasReason, isHomeless, notCurrent } from "./outcomes.ts";
 
 /** One question about a context. */
 export interface Reading<Input, Output> {
@@ -78,7 +78,7 @@ export class ClusterReads {
 
   /** Answers at the home; at any copy if nobody reaches that. */
   async atHome<Input, Output>(reading: Reading<Input, Output>, terms: CallTerms): Promise<Output> {
-    const { contextId, local, answerMs = this.#timing.forwardMs } = reading;
+    const { contextId, answerMs = this.#timing.forwardMs } = reading;
     if (terms.anyCopy === true) return await this.atCopy(reading, terms);
     try {
       return await this.#forwarder.atHome({
@@ -86,13 +86,13 @@ export class ClusterReads {
         mayRepeat: (error) => isHomeless(error) && !hasNoHome(error),
         here: async () => {
           await this.#parts.routing.readable(contextId);
-          return await local();
+          return await this.#here(reading);
         },
       });
     } catch (error) {
       // Those in between leave it to the node that was asked what to do without a home.
       if (!isHomeless(error) || terms.hops > 0) throw error;
-      if (await this.holds(contextId)) return await local();
+      if (await this.holds(contextId)) return await this.#here(reading);
       return await this.#elsewhere(reading, terms).catch(() => Promise.reject(error));
     }
   }
@@ -111,7 +111,7 @@ export class ClusterReads {
   async atCopyOrHome<Input, Output>(reading: Reading<Input, Output>, terms: CallTerms): Promise<Output> {
     const { routing } = this.#parts;
     const { contextId, local } = reading;
-    if (routing.isWritable(contextId)) return await local();
+    if (routing.isCurrent(contextId)) return await local();
     if (!(await this.holds(contextId))) return await this.atHome(reading, terms);
     try {
       return await local();
@@ -131,7 +131,7 @@ export class ClusterReads {
     sequence: bigint,
   ): Promise<Output> {
     const { contextId, local } = reading;
-    if (this.#parts.routing.isWritable(contextId)) return await local();
+    if (this.#parts.routing.isCurrent(contextId)) return await local();
     if (!(await this.holds(contextId))) return await this.atHome(reading, terms);
     try {
       return await local();
@@ -141,6 +141,17 @@ export class ClusterReads {
       const reached = await this.#soon({ contextId, ...page, minSequence: sequence }, terms.signal);
       if (reached === undefined) throw error;
       return await local();
+    }
+  }
+
+  /** Answers from this node's copy, which may lack an entry only if it is known to have everything that was acknowledged. */
+  async #here<Input, Output>({ contextId, local }: Reading<Input, Output>): Promise<Output> {
+    const isCurrent = this.#parts.routing.isCurrent(contextId);
+    try {
+      return await local();
+    } catch (error) {
+      if (hasReason(error, "SEQUENCE_ABOVE_HEAD") && !isCurrent) throw notCurrent(error);
+      throw error;
     }
   }
 

@@ -7,7 +7,7 @@ import { encodeStreamRequest } from "../../rpc/forwarded/stream-request.ts";
 import { decodeWatchNews, encodeWatchOpen, type WatchNews } from "../../rpc/forwarded/watch-messages.ts";
 import { type ClusterParts, clusterTiming, type ClusterTiming } from "./cluster-parts.ts";
 import { ContextCounts } from "./context-counts.ts";
-import { callFailure, hasReason, isHomeless } from "./outcomes.ts";
+import { callFailure, hasReason, isHomeless, notCurrent } from "./outcomes.ts";
 import { WatchProxy, type WatchSource } from "./watch-proxy.ts";
 
 /** Watches: of this node's copy if it has one, else of another node's. */
@@ -97,11 +97,12 @@ export class ClusterWatches {
     const { contextId } = request;
     const { routing, local } = this.#parts;
     await routing.readable(contextId);
+    const isCurrent = routing.isCurrent(contextId);
     try {
       return await local.watch(request, sink);
     } catch (error) {
       // Not what it says, as long as nobody knows what is committed.
-      if (hasReason(error, "SEQUENCE_ABOVE_HEAD") && !routing.isWritable(contextId)) throw behind(error);
+      if (hasReason(error, "SEQUENCE_ABOVE_HEAD") && !isCurrent) throw notCurrent(error);
       throw error;
     }
   }
@@ -167,7 +168,7 @@ export class ClusterWatches {
   /** Returns what it means that a node has no entry at a cursor: only the home can tell that there is none. */
   async #aboveHead({ contextId }: WatchRequest, nodeId: string, error: unknown): Promise<unknown> {
     const route = await this.#parts.routing.route(contextId).catch(() => undefined);
-    return route?.kind === "there" && route.nodeId === nodeId ? error : behind(error);
+    return route?.kind === "there" && route.nodeId === nodeId ? error : notCurrent(error);
   }
 
   /** Opens a watch on a node. Rejects with what it refuses it with. */
@@ -225,10 +226,4 @@ function noCopy(contextId: string): LedgerError {
       ...{ remedy: "try again", retryAfterMs: 200 },
     },
   );
-}
-
-function behind(cause: unknown): LedgerError {
-  const text = "this node does not know yet what is committed of the context";
-  const facts = { reason: "HOME_NOT_READY", remedy: "try again", retryAfterMs: 500 };
-  return new LedgerError("UNAVAILABLE", text, facts, { cause });
 }

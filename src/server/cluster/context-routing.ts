@@ -5,6 +5,8 @@ export type Route = { readonly kind: "here" } | { readonly kind: "there"; readon
 export interface ContextRouting {
   /** True if this node may give an entry its place at once. Costs a look-up. */
   isWritable(contextId: string): boolean;
+  /** True if everything of a context that was acknowledged is seen in the copy of this node, its home. Costs a look-up. */
+  isCurrent(contextId: string): boolean;
   /** Returns the home of a context as this node sees it. Rejects with UNAVAILABLE if there is none. */
   route(contextId: string): Promise<Route>;
   /** Returns who keeps a context, or would if it began now; asks the others if this node has not heard of it. */

@@ -140,3 +140,10 @@ export function disputed(contextId: string, views: string): LedgerError {
     ...{ remedy: "try again", retryAfterMs: 200 },
   });
 }
+
+/** Returns UNAVAILABLE: an entry that this node does not show may have been acknowledged. */
+export function notCurrent(cause: unknown): LedgerError {
+  const text = "this node does not know yet what is committed of the context";
+  const facts = { reason: "HOME_NOT_READY", remedy: "try again", retryAfterMs: 500 };
+  return new LedgerError("UNAVAILABLE", text, facts, { cause });
+}
