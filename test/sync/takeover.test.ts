@@ -54,9 +54,9 @@ test.each([
 });
 
 describe("PromiseCount", () => {
-  const promised = ({ nodeId: _, ...rest }: Candidate): Parameters<PromiseCount["answered"]>[1] => ({
+  const promised = (given: Candidate): Parameters<PromiseCount["answered"]>[1] => ({
+    ...given,
     ...{ kind: "promised", promised: { counter: 9, nodeId: "a" }, leaving: false },
-    ...rest,
   });
   const counting = (own = candidate("a", 2, 3), of: readonly string[] = holders): PromiseCount =>
     new PromiseCount(of, own, "majority");
