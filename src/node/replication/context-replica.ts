@@ -125,11 +125,6 @@ export class ContextReplica {
     return this.#copy.isHolder;
   }
 
-  /** True if this node has no entries. */
-  get isEmpty(): boolean {
-    return this.#copy.latest === 0;
-  }
-
   /** True if this node has entries of which it does not know that they are committed. */
   get isUnsettled(): boolean {
     return this.#copy.latest > this.#copy.committed;

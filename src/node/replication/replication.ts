@@ -1,8 +1,6 @@
 import { LedgerError } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import { frontierRoot } from "../../core/merkle/frontier.ts";
-import { placementOrder } from "../../core/placement.ts";
-import { copiesRequired } from "../../core/write-copies.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
 import type {
@@ -33,8 +31,9 @@ import {
   ledCounts,
   type ReplicationCounts,
 } from "./replication-counts.ts";
+import { checkNobodyHas, placedHolders } from "./new-context.ts";
 import { OpenContexts } from "./open-contexts.ts";
-import { nobodyHome, notExchanged, notHome, unheard } from "./refusals.ts";
+import { nobodyHome, notExchanged, notHome } from "./refusals.ts";
 
 /** Where the entries of a context get their place, as this node sees it. */
 export type Route = { readonly kind: "here" } | { readonly kind: "there"; readonly nodeId: string };
@@ -151,7 +150,7 @@ export class Replication {
     const replica = await this.open(contextId);
     const { terms } = replica;
     if (terms !== undefined && replica.isHolder) return terms.holders;
-    return this.#locations.known(contextId) ?? terms?.holders ?? this.#placed(contextId);
+    return this.#locations.known(contextId) ?? terms?.holders ?? placedHolders(this.#parts, contextId);
   }
 
   /**
@@ -169,18 +168,8 @@ export class Replication {
     const { newest, silent } = await this.#locations.find(contextId);
     if (newest !== undefined) return await replica.ensureLead({ holders: newest.holders, isNew: false });
     if (terms !== undefined) throw notHome(contextId);
-    this.#checkNobodyHas(contextId, silent);
-    await replica.ensureLead({ holders: this.#placed(contextId), isNew: true });
-  }
-
-  /** Throws UNAVAILABLE if nodes that did not say what they have of a context may be enough to have committed entries of it. */
-  #checkNobodyHas(contextId: string, silent: readonly string[]): void {
-    const { view, rules } = this.#parts;
-    if (rules.writeCopies === "1") return;
-    const most = Math.min(rules.replicas, view.roster().length);
-    const isAmongAlive = silent.some((nodeId) => view.isAlive(nodeId));
-    if (isAmongAlive || silent.length >= copiesRequired(rules.writeCopies, most))
-      throw unheard(contextId, silent, view);
+    checkNobodyHas(this.#parts, contextId, silent);
+    await replica.ensureLead({ holders: placedHolders(this.#parts, contextId), isNew: true });
   }
 
   /**
@@ -354,12 +343,6 @@ export class Replication {
     this.#unsubscribe();
     for (const pipe of this.#pipes.values()) pipe.stop();
     this.#contexts.stop();
-  }
-
-  /** Returns who would keep a context that began now. */
-  #placed(contextId: string): readonly string[] {
-    const { view, rules, hasher } = this.#parts;
-    return placementOrder(contextId, view.roster(), hasher).slice(0, rules.replicas);
   }
 
   async #nudgeHome(contextId: string): Promise<void> {

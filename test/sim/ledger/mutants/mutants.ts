@@ -310,7 +310,7 @@ export const mutants: readonly Mutant[] = [
     rule: "A context is begun when nobody who may have it is silent",
     edits: [
       {
-        file: "src/node/replication/replication.ts",
+        file: "src/node/replication/new-context.ts",
         find: `if (rules.writeCopies === "1") return;`,
         replace: "if (contextId.length > 0) return;",
       },

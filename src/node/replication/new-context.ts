@@ -1,0 +1,25 @@
+import { placementOrder } from "../../core/placement.ts";
+import { copiesRequired } from "../../core/write-copies.ts";
+import type { ReplicationParts } from "./parts.ts";
+import { unheard } from "./refusals.ts";
+
+/** Returns who would keep a context that began now. */
+export function placedHolders(
+  { view, rules, hasher }: Pick<ReplicationParts, "view" | "rules" | "hasher">,
+  contextId: string,
+): readonly string[] {
+  return placementOrder(contextId, view.roster(), hasher).slice(0, rules.replicas);
+}
+
+/** Throws UNAVAILABLE if nodes that did not say what they have of a context may be enough to have committed entries of it. */
+export function checkNobodyHas(
+  { view, rules }: Pick<ReplicationParts, "view" | "rules">,
+  contextId: string,
+  silent: readonly string[],
+): void {
+  if (rules.writeCopies === "1") return;
+  const most = Math.min(rules.replicas, view.roster().length);
+  const isAmongAlive = silent.some((nodeId) => view.isAlive(nodeId));
+  if (isAmongAlive || silent.length >= copiesRequired(rules.writeCopies, most))
+    throw unheard(contextId, silent, view);
+}
