@@ -16,7 +16,7 @@ test("a process killed in the middle of commits loses none that it acknowledged,
     const latest = await checkLedger(directory.path);
     expect(latest).toBeGreaterThanOrEqual(acknowledged);
   }
-}, 30_000);
+}, 120_000);
 
 /** Returns the last length the child acknowledged before it was killed, after `lines` acknowledgements. */
 async function appendUntilKilled(directory: string, lines: number): Promise<number> {
