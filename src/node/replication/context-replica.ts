@@ -294,7 +294,8 @@ export class ContextReplica {
       const { committed } = this.#copy;
       const { accepted } = replica;
       const item = digestItem(this.contextId, { ...(await this.position()), committed, accepted }, hasher);
-      const isSaved = this.lead === undefined;
+      // What waits to be committed is looked at again after a restart, however equal all copies are.
+      const isSaved = this.lead === undefined && !this.isUnsettled;
       const written = { ...replica, committed: Math.max(replica.committed, committed), digestItem: item };
       if (isSaved) await replicas.save(this.state, written);
       return { holders: replica.holders, item, isSaved };
