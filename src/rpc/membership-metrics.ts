@@ -1,5 +1,6 @@
 import type { Cluster } from "./cluster.ts";
-import { type Family, numbers, type Sample } from "./exposition.ts";
+import { numbers } from "./exposition.ts";
+import { counter, labelled, named, only, total } from "./metric-lines.ts";
 import { membersByState } from "./membership-reading.ts";
 
 /** What a scrape reads of the cluster. */
@@ -65,29 +66,4 @@ export function membershipLines(cluster: ClusterReading): string {
     ),
     total("gossip_stalls_total", "Times that this node stood still.", counts.stalls),
   ].join("");
-}
-
-function named(name: string, help: string): Family {
-  return { name: `converge_ledger_${name}`, help };
-}
-
-function counter(
-  name: string,
-  help: string,
-  label: string,
-  values: readonly (readonly [string, number])[],
-): string {
-  return numbers(named(name, help), "counter", labelled(label, values));
-}
-
-function total(name: string, help: string, value: number): string {
-  return numbers(named(name, help), "counter", only(value));
-}
-
-function labelled(label: string, values: readonly (readonly [string, number])[]): Sample<number>[] {
-  return values.map(([name, value]) => ({ labels: { [label]: name }, value }));
-}
-
-function only(value: number): Sample<number>[] {
-  return [{ labels: {}, value }];
 }

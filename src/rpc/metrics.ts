@@ -2,6 +2,7 @@ import type { CallCode, Metrics, Operation, Protocol } from "../core/metrics.ts"
 import type { Clock, Totals } from "../ledger/ports.ts";
 import type { ScrubReading } from "../ledger/scrubber.ts";
 import { expositionType, type Family, histograms, numbers, type Sample } from "./exposition.ts";
+import { only } from "./metric-lines.ts";
 import { Histogram } from "./histogram.ts";
 import { type ClusterReading, membershipLines } from "./membership-metrics.ts";
 import { replicationLines } from "./replication-metrics.ts";
@@ -154,10 +155,6 @@ export class PrometheusMetrics implements Metrics {
 
 function named(name: string, help: string): Family {
   return { name: `converge_ledger_${name}`, help };
-}
-
-function only<T>(value: T): Sample<T>[] {
-  return [{ labels: {}, value }];
 }
 
 function gauge(name: string, help: string, value: number): string {

@@ -1,4 +1,5 @@
-import { type Family, numbers, type Sample } from "./exposition.ts";
+import { numbers, type Sample } from "./exposition.ts";
+import { counter, gauge, labelled, named, total } from "./metric-lines.ts";
 import type { PeerReading, ReplicationReading } from "./replication-reading.ts";
 
 /** Returns the lines about copies and about connections between nodes; none if this node keeps its contexts alone. */
@@ -91,29 +92,4 @@ function callSamples(direction: string, calls: PeerReading["asked"]): Sample<num
   return Object.entries(calls).flatMap(([kind, outcomes = {}]) =>
     Object.entries(outcomes).map(([code, value]) => ({ labels: { direction, kind, code }, value })),
   );
-}
-
-function named(name: string, help: string): Family {
-  return { name: `converge_ledger_${name}`, help };
-}
-
-function counter(
-  name: string,
-  help: string,
-  label: string,
-  values: readonly (readonly [string, number])[],
-): string {
-  return numbers(named(name, help), "counter", labelled(label, values));
-}
-
-function total(name: string, help: string, value: number): string {
-  return numbers(named(name, help), "counter", [{ labels: {}, value }]);
-}
-
-function gauge(name: string, help: string, value: number): string {
-  return numbers(named(name, help), "gauge", [{ labels: {}, value }]);
-}
-
-function labelled(label: string, values: readonly (readonly [string, number])[]): Sample<number>[] {
-  return values.map(([name, value]) => ({ labels: { [label]: name }, value }));
 }

@@ -1,19 +1,12 @@
 import { createGossipCounters, noRefusals } from "../node/gossip/gossip-counters.ts";
 import type { GossipNode } from "../node/gossip/gossip-node.ts";
 import type { GossipCounts } from "../rpc/cluster.ts";
+import { newCounters } from "../swim/counters.ts";
 
 /** What gossip counts before its first life. */
 export const noCounts: GossipCounts = {
   ...createGossipCounters(),
-  probesAnswered: 0,
-  probesAnsweredIndirectly: 0,
-  probesFailed: 0,
-  suspicions: 0,
-  deaths: 0,
-  refutations: 0,
-  nameConflicts: 0,
-  versionsRefused: 0,
-  invalidMessages: 0,
+  ...newCounters(),
   refused: noRefusals,
 };
 
