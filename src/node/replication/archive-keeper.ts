@@ -6,14 +6,15 @@ import type { OfferRequest } from "../../sync/peer-messages.ts";
 import { homeOf } from "../../sync/view.ts";
 import type { ContextReplica } from "./context-replica.ts";
 import { type ReplicationParts, replicationTiming } from "./parts.ts";
+import { RetriedWork } from "./retried-work.ts";
 import { Turns } from "./turns.ts";
 
 export interface ArchiveKeeperParts extends ReplicationParts {
   readonly open: (contextId: string) => Promise<ContextReplica>;
   readonly lead: (contextId: string) => Promise<void>;
-  /** Appends entries that lost their place, those that are there excepted. */
   /** Sees to it that a node knows of the forks of a context. */
   readonly tellForks: (contextId: string, nodeId: string) => Promise<void>;
+  /** Appends entries that lost their place, those that are there excepted. */
   readonly appendMoved: (contextId: string, lost: readonly StoredEntry[]) => Promise<void>;
 }
 
@@ -26,15 +27,14 @@ const retryMsMax = 30_000;
 export class ArchiveKeeper {
   readonly #parts: ArchiveKeeperParts;
   readonly #merging = new Turns();
-  #cancel: (() => void) | undefined;
-  #isRunning = false;
-  #isAwake = false;
-  #isStopped = false;
-  #waitMs = 0;
+  readonly #offering: RetriedWork;
   #pending = 0;
 
   constructor(parts: ArchiveKeeperParts) {
     this.#parts = parts;
+    const { clock, random, timing = replicationTiming } = parts;
+    const { retryMsMin } = timing;
+    this.#offering = new RetriedWork({ clock, random, work: () => this.#offerAll(), retryMsMin, retryMsMax });
   }
 
   /** Archives that were not settled when they were last offered. */
@@ -44,17 +44,11 @@ export class ArchiveKeeper {
 
   /** There may be something to offer. */
   wake(): void {
-    if (this.#isStopped) return;
-    this.#isAwake = true;
-    this.#waitMs = 0;
-    this.#cancel?.();
-    this.#cancel = undefined;
-    if (!this.#isRunning) void this.#run();
+    this.#offering.wake();
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#cancel?.();
+    this.#offering.stop();
   }
 
   /** Takes what another holder, or this one, has archived; returns if all of it is in the committed history. */
@@ -81,24 +75,6 @@ export class ArchiveKeeper {
       const lost = [...ids.values()].filter(({ sequence }) => !damaged.has(sequence));
       if (lost.length > 0) await this.#parts.appendMoved(contextId, lost);
       return isReadable && lost.length === ids.size && (state.head?.latest ?? 0) >= through;
-    });
-  }
-
-  async #run(): Promise<void> {
-    this.#isRunning = true;
-    let isDone = false;
-    while (this.#isAwake && !this.#isStopped) {
-      this.#isAwake = false;
-      isDone = await this.#offerAll();
-    }
-    this.#isRunning = false;
-    if (isDone || this.#isStopped) return;
-    const { retryMsMin } = this.#parts.timing ?? replicationTiming;
-    this.#waitMs = Math.min(retryMsMax, Math.max(retryMsMin, this.#waitMs * 2));
-    this.#cancel = this.#parts.clock.after(this.#waitMs * (0.5 + this.#parts.random()), () => {
-      this.#cancel = undefined;
-      this.#isAwake = true;
-      if (!this.#isRunning) void this.#run();
     });
   }
 

@@ -3,6 +3,7 @@ import type { DamagedContext } from "../../ledger/repairs.ts";
 import type { ContextReplica } from "./context-replica.ts";
 import { mendEntry } from "./mending.ts";
 import { delay, type ReplicationParts, replicationTiming } from "./parts.ts";
+import { RetriedWork } from "./retried-work.ts";
 import type { ReplicationCounts } from "./replication-counts.ts";
 
 export interface RepairKeeperParts extends ReplicationParts {
@@ -28,17 +29,16 @@ export class RepairKeeper {
   readonly #parts: RepairKeeperParts;
   readonly #timing: RepairTiming;
   readonly #forget: () => void;
-  readonly #stopping = new AbortController();
+  readonly #mending: RetriedWork;
   /** Contexts in which something is wrong that no tree explains: they are not read again and again. */
   readonly #hopeless = new Set<string>();
-  #cancel: (() => void) | undefined;
-  #isRunning = false;
-  #isAwake = false;
-  #waitMs = 0;
 
   constructor(parts: RepairKeeperParts, timing = repairTiming) {
     this.#parts = parts;
     this.#timing = timing;
+    const { clock, random } = parts;
+    const { retryMsMin, retryMsMax } = timing;
+    this.#mending = new RetriedWork({ clock, random, work: () => this.#mendAll(), retryMsMin, retryMsMax });
     this.#forget = parts.replicas.repairs.onFound(() => {
       this.#hopeless.clear();
       this.wake();
@@ -49,40 +49,16 @@ export class RepairKeeper {
 
   /** There may be something to mend, or somebody new to mend it with. */
   wake(): void {
-    if (this.#isStopped) return;
-    this.#isAwake = true;
-    this.#waitMs = 0;
-    this.#cancel?.();
-    this.#cancel = undefined;
-    if (!this.#isRunning) void this.#run();
+    this.#mending.wake();
   }
 
   stop(): void {
-    this.#stopping.abort();
+    this.#mending.stop();
     this.#forget();
-    this.#cancel?.();
   }
 
   get #isStopped(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
-  async #run(): Promise<void> {
-    this.#isRunning = true;
-    let isDone = false;
-    while (this.#isAwake && !this.#isStopped) {
-      this.#isAwake = false;
-      isDone = await this.#mendAll();
-    }
-    this.#isRunning = false;
-    if (isDone || this.#isStopped) return;
-    const { retryMsMin, retryMsMax } = this.#timing;
-    this.#waitMs = Math.min(retryMsMax, Math.max(retryMsMin, this.#waitMs * 2));
-    this.#cancel = this.#parts.clock.after(this.#waitMs * (0.5 + this.#parts.random()), () => {
-      this.#cancel = undefined;
-      this.#isAwake = true;
-      if (!this.#isRunning) void this.#run();
-    });
+    return this.#mending.isStopped;
   }
 
   /** Returns true if nothing is left that can be mended. */
@@ -149,7 +125,7 @@ export class RepairKeeper {
     }
     // They are marked now, and mended before the tree is looked at again.
     if (damaged > 0) return false;
-    if (await replicas.repairs.verifyAll(state, this.#stopping.signal)) return true;
+    if (await replicas.repairs.verifyAll(state, this.#mending.signal)) return true;
     if (this.#isStopped) return true;
     counts.repairs.failures += 1;
     this.#hopeless.add(contextId);
