@@ -15,11 +15,17 @@ export function gossipKey(): string {
   return base64(crypto.getRandomValues(new Uint8Array(32)));
 }
 
+/**
+ * How long it may take until everyone has heard of everyone: a rumour is passed on a few times, and who was missed by all of
+ * these hears of it when states are next exchanged, every 30 s with lan timing.
+ */
+export const heardByAllMs = 30_000 + patienceMs;
+
 /** Waits until all `nodes` list the same members, and those are `states` by name. */
 export async function agreeOn(
   nodes: readonly Pick<ClusterNode, "name" | "members">[],
   states: Readonly<Record<string, MemberSeen["state"]>>,
-  timeoutMs = patienceMs,
+  timeoutMs = heardByAllMs,
 ): Promise<void> {
   const wanted = Object.entries(states)
     .map(([name, state]) => `${name} ${state}`)

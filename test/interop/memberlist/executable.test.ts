@@ -4,12 +4,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { base64, unbase64 } from "../../../src/core/base64.ts";
 import { decodeMemberTags, encodeMemberTags } from "../../../src/node/gossip/member-tags.ts";
 import { patienceMs, until } from "../../support/until.ts";
-import { agreeOn, all, complaints } from "./cluster.ts";
+import { agreeOn, all, complaints, heardByAllMs } from "./cluster.ts";
 import { memberlistLacks } from "./go-program.ts";
 import type { MemberSeen } from "./member-seen.ts";
 import { startMixedCluster } from "./mixed-cluster.ts";
 
-setDefaultTimeout(4 * patienceMs);
+setDefaultTimeout(8 * patienceMs);
 
 /** The longest suspicion of the lan timing, a round of probes before it, and time for a busy machine. */
 const crashKnownMs = 24_000 + 6000 + patienceMs;
@@ -46,6 +46,7 @@ describe.skipIf(memberlistLacks !== undefined)(`memberlist and the executable${l
     await until(
       "ours hears what Go says of itself",
       async () => (await ours3.member("go2")).rpcAddress !== undefined,
+      heardByAllMs,
     );
     expect(await ours3.member("go2")).toMatchObject(tags);
     expect((await go3.member("go2")).meta).toBe(base64(encodeMemberTags(tags)));

@@ -4,12 +4,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { networkInterfaces } from "node:os";
 import { base64 } from "../../../src/core/base64.ts";
 import { patienceMs, until } from "../../support/until.ts";
-import { agreeOn, all, complaints, gossipKey, loopbackNetwork } from "./cluster.ts";
+import { agreeOn, all, complaints, gossipKey, heardByAllMs, loopbackNetwork } from "./cluster.ts";
 import { type GoPeerOptions, startGoPeer } from "./go-peer.ts";
 import { memberlistLacks } from "./go-program.ts";
 import { startSwimNode } from "./swim-node.ts";
 
-setDefaultTimeout(4 * patienceMs);
+setDefaultTimeout(8 * patienceMs);
 
 const lacks = memberlistLacks === undefined ? "" : ` (${memberlistLacks})`;
 const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
@@ -45,11 +45,13 @@ describe.skipIf(memberlistLacks !== undefined)(`memberlist and ours in one clust
 
     await go2.setMeta(metaOfGo);
     ours1.setMeta(metaOfOurs);
-    await until("ours hears what Go says anew", () => ours2.metaOf("go2")?.length === metaOfGo.length);
-    await until("Go hears what ours says anew", async () => {
+    const isHeard = (): boolean => ours2.metaOf("go2")?.length === metaOfGo.length;
+    await until("ours hears what Go says anew", isHeard, heardByAllMs);
+    const isHeardByGo = async (): Promise<boolean> => {
       const [one, other] = await Promise.all([go1.member("ours1"), go2.member("ours1")]);
       return one.meta === base64(metaOfOurs) && other.meta === base64(metaOfOurs);
-    });
+    };
+    await until("Go hears what ours says anew", isHeardByGo, heardByAllMs);
     expect(go1.events).toContainEqual(
       expect.objectContaining({ event: "update", member: expect.objectContaining({ name: "ours1" }) }),
     );

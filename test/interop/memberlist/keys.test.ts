@@ -7,7 +7,7 @@ import { startGoPeer } from "./go-peer.ts";
 import { memberlistLacks } from "./go-program.ts";
 import { startSwimNode } from "./swim-node.ts";
 
-setDefaultTimeout(4 * patienceMs);
+setDefaultTimeout(8 * patienceMs);
 
 const lacks = memberlistLacks === undefined ? "" : ` (${memberlistLacks})`;
 
