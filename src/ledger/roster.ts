@@ -128,38 +128,50 @@ export class Roster {
     }
     let refused: LedgerError | undefined;
     // A node that was given another name is two members for a while: the one that is gone makes way.
-    for (const member of members) if (!isUp(member.state)) this.#takeGone(member);
+    for (const member of members) if (!isUp(member.state)) refused = this.#takeGone(member) ?? refused;
     for (const member of members) if (isUp(member.state)) refused = this.#takeUp(member) ?? refused;
     return refused;
   }
 
-  /** Takes a member that is dead or has left. Only one that was seen before belongs to the roster. */
-  #takeGone({ tags: { nodeId = "" }, name, state, stateSinceMs }: Member): void {
+  /**
+   * Takes a member that is dead or has left. A dead one that this node has never seen belongs to the roster too: others know
+   * it, and what it keeps is missed. Returns why not if there are too many.
+   */
+  #takeGone(member: Member): LedgerError | undefined {
+    const { tags, name, state, stateSinceMs } = member;
+    const { nodeId = "" } = tags;
     const known = this.#known.get(nodeId);
-    if (known === undefined || known.member.name !== name) return;
+    if (known === undefined && state === "dead" && !this.#byName.has(name)) return this.#add(member);
+    if (known === undefined || known.member.name !== name) return undefined;
     if (state === "left") this.#remove(nodeId);
     else if (isUp(known.state)) {
       known.member = aliveUntil(known, Math.min(stateSinceMs, this.#nowMs()));
       known.state = state;
       this.#touch(nodeId);
     }
+    return undefined;
+  }
+
+  #add(member: Member): LedgerError | undefined {
+    const seen = rosterMember(member, this.#nowMs());
+    if (seen === undefined) return undefined;
+    const { nodeId, name } = seen;
+    // Nodes that come and go while nothing can be written count as well.
+    if (Math.max(this.#known.size, this.#unsaved.size) >= limits.membersMax) return rosterFull(name);
+    this.#replaced(name);
+    this.#known.set(nodeId, { member: seen, state: member.state, savedAliveMs: seen.lastAliveMs });
+    this.#byName.set(name, nodeId);
+    this.#touch(nodeId);
+    return undefined;
   }
 
   /** Takes a member that is alive or suspect; returns why not if there are too many. */
   #takeUp(member: Member): LedgerError | undefined {
+    const known = this.#known.get(member.tags.nodeId ?? "");
+    if (known === undefined) return this.#add(member);
     const seen = rosterMember(member, this.#nowMs());
     if (seen === undefined) return undefined;
     const { nodeId } = seen;
-    const known = this.#known.get(nodeId);
-    if (known === undefined) {
-      // Nodes that come and go while nothing can be written count as well.
-      if (Math.max(this.#known.size, this.#unsaved.size) >= limits.membersMax) return rosterFull(seen.name);
-      this.#replaced(seen.name);
-      this.#known.set(nodeId, { member: seen, state: member.state, savedAliveMs: seen.lastAliveMs });
-      this.#byName.set(seen.name, nodeId);
-      this.#touch(nodeId);
-      return undefined;
-    }
     // Two that say they are the same node: the first stays until it is gone, so that they do not take turns.
     if (known.member.name !== seen.name && isUp(known.state)) return undefined;
     const { firstSeenMs } = known.member;

@@ -9,7 +9,7 @@ import type { StreamOutcome, Streams } from "./streams.ts";
 import type { VersionAgreement } from "./version-agreement.ts";
 import { isFlexible, narrow, ownVersions, type VersionRange, delegateWithin } from "./versions.ts";
 import { encodePushPull, nodeStatePrefix } from "./wire/encode-message.ts";
-import { nodeStates, type NodeState, type PushPull } from "./wire/messages.ts";
+import { type Alive, nodeStates, type NodeState, type PushPull } from "./wire/messages.ts";
 
 const nothing = new Uint8Array();
 /** Members that left are remembered so long, so that old packets do not bring them back. */
@@ -176,10 +176,14 @@ export class Exchanges {
 
   #apply({ name: node, state, ...said }: NodeState): void {
     const { incarnation } = said;
-    if (state === nodeStates.alive) this.#rumours.alive({ kind: "alive", node, ...said });
+    const { self, table } = this.#node;
+    const asAlive: Alive = { kind: "alive", node, ...said };
+    const isUnknown = node !== self.name && table.find(node) === -1;
+    if (state === nodeStates.alive) this.#rumours.alive(asAlive);
+    else if (isUnknown) this.#rumours.gone(asAlive, state === nodeStates.left);
     else if (state === nodeStates.left) this.#rumours.dead({ kind: "dead", node, incarnation, from: node });
     // Dead only as far as the other knows: it gets the time of a suspect to contradict.
-    else this.#rumours.suspect({ kind: "suspect", node, incarnation, from: this.#node.self.name });
+    else this.#rumours.suspect({ kind: "suspect", node, incarnation, from: self.name });
   }
 
   /** Returns what all versions must lie within for members and newcomers. */

@@ -106,11 +106,23 @@ export class Rumours {
 
   /** Takes note of a member of an earlier life, as dead until it shows itself. */
   remember(name: string, endpoint: Endpoint, meta: Uint8Array): void {
-    const { table, self, nowMs } = this.#node;
-    if (name === self.name || table.find(name) !== -1 || !this.#makeRoom()) return;
-    const slot = table.insert(name, nowMs, true);
-    const versions = ownVersions(defaultDelegate);
-    table.setProfile(slot, table.names.profile(slot, { endpoint, meta, versions }));
+    this.#insertDead(name, endpoint, meta);
+  }
+
+  /**
+   * Takes note of a member that is not there, of which another node tells and this one has never heard: as dead until it shows
+   * itself, or as one that left, so that nobody who missed that takes it for dead. Beyond memberlist, which drops both: who
+   * joins knows who is missing.
+   */
+  gone(state: Alive, hasLeft: boolean): void {
+    const { options, table, nowMs } = this.#node;
+    const { node: name, meta, incarnation } = state;
+    if (options.belongsEvenDead?.(meta) !== true || options.refuses?.(meta) !== undefined) return;
+    if (!isPossible(state) || !this.#isPlausible(incarnation)) return;
+    const slot = this.#insertDead(name, this.#endpointOf(state), meta);
+    if (slot === undefined) return;
+    if (hasLeft) table.setState(slot, stateCodes.left, incarnation, nowMs);
+    else this.#changed(slot, "died");
   }
 
   /** Takes a dead member for one that left, here and everywhere. Throws LedgerError MEMBER_NOT_FOUND, MEMBER_NOT_DEAD. */
@@ -152,6 +164,16 @@ export class Rumours {
     this.#forgotten.delete(slot);
     this.#suspicions.delete(slot);
     this.#moves.removed(slot);
+  }
+
+  /** Returns the new slot; undefined if there is a member of that name, or no room for one. */
+  #insertDead(name: string, endpoint: Endpoint, meta: Uint8Array): number | undefined {
+    const { table, self, nowMs } = this.#node;
+    if (name === self.name || table.find(name) !== -1 || !this.#makeRoom()) return undefined;
+    const slot = table.insert(name, nowMs, true);
+    const versions = ownVersions(defaultDelegate);
+    table.setProfile(slot, table.names.profile(slot, { endpoint, meta, versions }));
+    return slot;
   }
 
   #isRefused({ node: name, meta }: Alive): boolean {

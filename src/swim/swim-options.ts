@@ -34,6 +34,11 @@ export interface SwimOptions {
    * It never becomes one here, and to join it, or those who have it, fails. Everybody can, unless given.
    */
   readonly refuses?: (meta: Uint8Array) => string | undefined;
+  /**
+   * Tells by what a node says about itself if it is missed when it is dead, and is a dead member once another node tells of
+   * it, even if this one has never seen it. None is, unless given.
+   */
+  readonly belongsEvenDead?: (meta: Uint8Array) => boolean;
   /** Names and what goes with them; of its own unless given. Nodes of one simulation share it to save memory. */
   readonly names?: NameTable;
 }

@@ -76,7 +76,7 @@ describe("Roster.update()", () => {
     ["has a name that is too long", seen(2, { name: "é".repeat(128) })],
     ["has a gossip address that is too long", seen(2, { gossip: "a".repeat(513) })],
     ["has an RPC address that is too long", seen(2, { rpc: "a".repeat(513) })],
-    ["is dead and was never seen alive", seen(2, { state: "dead" })],
+    ["is dead and no ledger node", seen(2, { id: "", state: "dead" })],
     ["has left", seen(2, { state: "left" })],
   ])("passes over a member that %s", async (_, member) => {
     const world = ledgerWorld();
@@ -93,6 +93,18 @@ describe("Roster.update()", () => {
     expect((await world.store.roster()).length).toBe(3);
   });
 
+  test("takes up one that is dead and was never seen alive, unless its name is another's by now", async () => {
+    const world = ledgerWorld();
+    const dead = seen(2, { state: "dead", sinceMs: startMs - 9 });
+    await world.ledger.roster.update({ members: [self(), dead, seen(3, { state: "dead", name: "node-1" })] });
+    await world.ledger.roster.update({ members: [self(), dead, seen(4, { state: "dead", name: "node-1" })] });
+    expect(names(world)).toEqual(["node-1", "node-2"]);
+    expect(aliveOf(world, 2)).toBe(startMs - 9);
+    expect((await world.store.roster()).length).toBe(2);
+    await world.ledger.roster.update({ members: [seen(5, { name: "node-2" })] });
+    expect(world.ledger.roster.members().map(({ nodeId }) => nodeId)).toEqual([idOf(1), idOf(5)]);
+  });
+
   test.each([
     ["left", { members: [seen(2, { state: "left" })] }],
     ["was forgotten", { forgotten: [idOf(2)] }],
@@ -100,7 +112,7 @@ describe("Roster.update()", () => {
     const world = ledgerWorld();
     await world.ledger.roster.update({ members: [self(), seen(2)] });
     expect(await world.ledger.roster.update(update)).toBeUndefined();
-    await world.ledger.roster.update({ members: [self(), seen(2, { state: "dead" })] });
+    await world.ledger.roster.update({ members: [self(), seen(2, { state: "left" })] });
     expect(names(world)).toEqual(["node-1"]);
     expect((await world.store.roster()).map(({ nodeId }) => nodeId)).toEqual([idOf(1)]);
     await world.ledger.roster.update({ members: [seen(2)] });

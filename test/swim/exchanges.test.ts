@@ -233,6 +233,61 @@ describe("an exchange that another node asks for", () => {
   });
 });
 
+describe("an exchange that tells of members who are gone and were never heard of", () => {
+  const belongsEvenDead = (meta: Uint8Array): boolean => meta[0] === 1;
+  const meta = Uint8Array.of(1);
+
+  test.each(["dead", "suspect"] as const)("takes a %s one for dead until it shows itself", (state) => {
+    const node = new SoloNode({ belongsEvenDead });
+    const effects = node.hearsOnStream(
+      "b",
+      pushPullOf([stateOf("b", "alive"), stateOf("c", state, { meta })]),
+    );
+    expect(changes(effects)).toEqual(["joined b", "died c"]);
+    // Whoever is told that the exchange is over knows who is missing.
+    const kinds = effects.map(({ kind }) => kind);
+    expect(kinds.indexOf("exchanged")).toBeGreaterThan(kinds.lastIndexOf("member"));
+    expect(node.member("c")).toMatchObject({ state: "dead", endpoint: placeOf("c"), meta });
+    expect(node.swim.counters.deaths).toBe(0);
+    expect(node.states(node.hearsOnStream("b", pushPullOf([])))).toContainEqual(
+      expect.objectContaining({ name: "c", state: stateOf("c", "dead").state, meta }),
+    );
+    node.hears("x", aliveOf("c", { incarnation: 1, meta }));
+    expect(node.view()).toEqual({ me: "alive", b: "alive", c: "alive" });
+  });
+
+  test("does not take one that left for dead afterwards, whoever still does", () => {
+    const node = new SoloNode({ belongsEvenDead });
+    const left = stateOf("c", "left", { meta });
+    expect(changes(node.hearsOnStream("b", pushPullOf([left])))).toEqual([]);
+    const dead = stateOf("c", "dead", { meta, incarnation: 0 });
+    expect(changes(node.hearsOnStream("d", pushPullOf([dead])))).toEqual([]);
+    expect(node.view()).toEqual({ me: "alive", c: "left" });
+    node.hears("x", aliveOf("c", { incarnation: left.incarnation, meta }));
+    expect(node.view()["c"]).toBe("left");
+    node.hears("x", aliveOf("c", { incarnation: left.incarnation + 1, meta }));
+    expect(node.view()["c"]).toBe("alive");
+  });
+
+  test.each<[string, SoloOptions, Partial<NodeState>]>([
+    ["nobody is missed", {}, { meta }],
+    ["it is not missed by what it says about itself", { belongsEvenDead }, { meta: Uint8Array.of(2) }],
+    ["it cannot be a member", { belongsEvenDead, refuses: () => "no" }, { meta }],
+    ["its name is too long", { belongsEvenDead }, { meta, name: "n".repeat(256) }],
+    ["its address is none", { belongsEvenDead }, { meta, address: Uint8Array.of(1, 2) }],
+    [
+      "its incarnation is none that anybody came to",
+      { belongsEvenDead, incarnationMax: () => 9 },
+      { meta, incarnation: 9 },
+    ],
+  ])("passes over it if %s", (_, options, said) => {
+    const node = new SoloNode(options);
+    for (const state of ["dead", "suspect", "left"] as const)
+      expect(changes(node.hearsOnStream("b", pushPullOf([{ ...stateOf("c", state), ...said }])))).toEqual([]);
+    expect(node.view()).toEqual({ me: "alive" });
+  });
+});
+
 describe("a regular exchange", () => {
   test("begins within the first interval, then comes in each, rarer among many", () => {
     const starts = names(50).map((_, seed) => {

@@ -237,6 +237,8 @@ function makeSwim(options: GossipNodeOptions, endpoint: Endpoint): Swim {
     cipher: nodeCipher,
     random: systemRandom,
     refuses: (meta) => options.refuses(decodeMemberTags(meta)),
+    // Ledger nodes are missed, whoever has seen them last: what they keep is.
+    belongsEvenDead: (meta) => decodeMemberTags(meta).nodeId !== undefined,
     isSameNode: (knownMeta, meta) => {
       const { nodeId } = decodeMemberTags(knownMeta);
       return nodeId !== undefined && nodeId === decodeMemberTags(meta).nodeId;

@@ -70,7 +70,7 @@ export class Cluster {
     });
     if (options.isConverged !== true) return;
     for (let machine = 0; machine < options.size; machine++) this.#founders.push(this.#founder(machine));
-    for (let machine = 0; machine < options.size; machine++) this.#boot(machine);
+    for (let machine = 0; machine < options.size; machine++) this.boot(machine);
     this.#founders.length = 0;
   }
 
@@ -104,7 +104,18 @@ export class Cluster {
 
   /** Starts a process, the first time or again, which joins through some of the machines given. */
   join(machine: number, through: readonly number[]): void {
-    this.#boot(machine);
+    this.boot(machine);
+    this.seek(machine, through);
+  }
+
+  /** Starts a process, which joins nobody. */
+  boot(machine: number): void {
+    this.#fates[machine] = "alive";
+    this.simulation.boot(machine);
+  }
+
+  /** Lets a process that runs join through some of the machines given. */
+  seek(machine: number, through: readonly number[]): void {
     const { random } = this.simulation;
     const others = through.filter((other) => other !== machine);
     const chosen = random
@@ -137,11 +148,6 @@ export class Cluster {
     return stateNames[this.node(observer).stateCodeOf(subject)];
   }
 
-  #boot(machine: number): void {
-    this.#fates[machine] = "alive";
-    this.simulation.boot(machine);
-  }
-
   #start(life: Life): Swim {
     const node = new Swim({
       name: nameOf(life.machine),
@@ -149,7 +155,7 @@ export class Cluster {
       meta: metaOf(life.machine, this.#options.metaBytes ?? 0),
       incarnation: life.unixSeconds,
       ...{ timing: this.timing, label: "", keyring: emptyKeyring, cipher: noCipher },
-      ...{ random: life.random, names: this.#names },
+      ...{ random: life.random, names: this.#names, belongsEvenDead: () => true },
     });
     if (this.#founders.length > 0) node.preload(this.#founders);
     return node;

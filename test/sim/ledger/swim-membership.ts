@@ -61,12 +61,13 @@ export class SwimMembership implements Membership {
     self.hasExchanged = machine === 0 && self.roster.size === 1;
     const { simulation } = this.#cluster;
     const others = this.#cluster.alive();
-    this.#cluster.join(machine, others);
+    this.#cluster.boot(machine);
     for (const { nodeId, name } of self.roster.values())
       if (nodeId !== self.nodeId) {
         const endpoint = simulation.endpoint(machineOf(name));
         simulation.input(machine, { kind: "remember", name, endpoint, meta: new Uint8Array() });
       }
+    this.#cluster.seek(machine, others);
     this.#noticed(machine);
   }
 
