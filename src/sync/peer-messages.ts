@@ -115,6 +115,7 @@ export interface OfferRequest {
   readonly contextId: string;
   /** Entries after this one may be in the home's history in another place. */
   readonly forkedAfter: number;
+  /** The home's, whose history the sender has: what it lost of that, and came before, was offered before. */
   readonly epoch: Epoch;
   readonly rows: readonly (PeerRow & { readonly sequence: number })[];
 }

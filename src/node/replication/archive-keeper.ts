@@ -1,4 +1,5 @@
 import { asError } from "../../core/as-error.ts";
+import { type Epoch, sameEpoch } from "../../core/epoch.ts";
 import { decodeEntry } from "../../core/entry-wire.ts";
 import { limits } from "../../core/limits.ts";
 import type { Archive, StoredEntry } from "../../ledger/ports.ts";
@@ -51,11 +52,15 @@ export class ArchiveKeeper {
     this.#offering.stop();
   }
 
-  /** Takes what another holder, or this one, has archived; returns if all of it is in the committed history. */
-  async offered({ contextId, forkedAfter, rows }: OfferRequest): Promise<boolean> {
+  /**
+   * Takes what another holder, or this one, has archived; returns if all of it is in the committed history. Takes nothing from
+   * one that has the history of another epoch: it may be about to lose entries that have their place before these.
+   */
+  async offered({ contextId, forkedAfter, epoch, rows }: OfferRequest): Promise<boolean> {
     await this.#parts.lead(contextId);
     return await this.#merging.run(async () => {
-      const { state } = await this.#parts.open(contextId);
+      const { state, lead } = await this.#parts.open(contextId);
+      if (lead === undefined || !sameEpoch(lead.epoch, epoch)) return false;
       const damaged = new Set(this.#parts.replicas.damagedIn(contextId, rows));
       const { ids, isReadable } = rowsById(rows);
       let after = Math.min(forkedAfter, state.local?.latest ?? 0);
@@ -81,33 +86,44 @@ export class ArchiveKeeper {
   /** Returns true if nothing is left to offer. */
   async #offerAll(): Promise<boolean> {
     try {
-      const archives = await this.#parts.replicas.archives(undefined);
-      const settled: Archive[] = [];
+      const archives = inPlace(await this.#parts.replicas.archives(undefined));
       this.#pending = archives.length;
-      // What lost its place first comes first: the rest of a context waits for it.
+      // What had its place before the rest of its context comes before it.
       const waiting = new Set<string>();
       for (const archive of archives) {
         if (waiting.has(archive.contextId)) continue;
-        if (await this.#offer(archive)) settled.push(archive);
-        else waiting.add(archive.contextId);
+        if (await this.#offer(archive)) {
+          await this.#parts.replicas.settleArchives([archive]);
+          this.#pending -= 1;
+        } else waiting.add(archive.contextId);
       }
-      if (settled.length > 0) await this.#parts.replicas.settleArchives(settled);
-      this.#pending = archives.length - settled.length;
-      return settled.length === archives.length && archives.length < limits.archivesListedMax;
+      return waiting.size === 0 && archives.length < limits.archivesListedMax;
     } catch (error) {
       this.#parts.log.debug("archives were not offered", { error: asError(error).message });
       return false;
     }
   }
 
+  /** The epoch whose history this node has; a former holder is told of none any more, and goes by the home's. */
+  async #epochOf({ contextId, terms }: ContextReplica, home: string): Promise<Epoch | undefined> {
+    if (terms?.leaving !== true) return terms?.accepted;
+    const asked = this.#parts.peers.call(home, "holding", { contextId }, { timeoutMs: askMs });
+    return (await asked).holding?.accepted;
+  }
+
   async #offer(archive: Archive): Promise<boolean> {
-    const { contextId, accepted: epoch, first, last } = archive;
+    const { contextId, first, last } = archive;
     const { replicas, view, peers } = this.#parts;
     try {
-      const { terms } = await this.#parts.open(contextId);
-      const home = terms && homeOf(terms.holders, view);
+      const replica = await this.#parts.open(contextId);
+      const home = replica.terms && homeOf(replica.terms.holders, view);
       if (home === undefined) return false;
-      if (home !== view.selfId) await this.#parts.tellForks(contextId, home);
+      if (home === view.selfId) await this.#parts.lead(contextId);
+      else await this.#parts.tellForks(contextId, home);
+      const epoch = await this.#epochOf(replica, home);
+      // To come to that epoch this node may have lost something else, which goes first.
+      const [next] = inPlace(await replicas.archives(contextId));
+      if (epoch === undefined || next?.log !== archive.log) return false;
       let isSettled = true;
       for (let after = first - 1; after < last;) {
         const rows = await replicas.archived(archive, after, limits.offerBytesMax);
@@ -132,6 +148,15 @@ export class ArchiveKeeper {
 }
 
 const offerMs = 30_000;
+const askMs = 2000;
+
+/**
+ * Returns archives in the order in which their entries had their places: what was archived later, because an earlier part of
+ * the history lost its place too, came before.
+ */
+function inPlace(archives: readonly Archive[]): readonly Archive[] {
+  return archives.toSorted((a, b) => a.first - b.first || a.log - b.log);
+}
 
 /** Returns rows by the ids of their entries, and if every row has one that can be read. */
 function rowsById(rows: OfferRequest["rows"]): {
