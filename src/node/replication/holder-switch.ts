@@ -1,4 +1,5 @@
 import { compareEpochs, type Epoch } from "../../core/epoch.ts";
+import { promisesRequired } from "../../core/write-copies.ts";
 import type { HolderChange } from "../../sync/holder-change.ts";
 import type { Lead } from "../../sync/lead.ts";
 import type { Holding } from "../../sync/peer-messages.ts";
@@ -68,7 +69,8 @@ export class HolderSwitch {
   async tell(nodeId: string): Promise<void> {
     const { home, copy } = this.#uses;
     const { lead } = home;
-    if (lead === undefined || lead.holders.includes(nodeId)) return;
+    // Before, a takeover might still begin with other holders, and need its promise.
+    if (lead?.isSettled !== true || lead.holders.includes(nodeId)) return;
     const { epoch, holders } = lead;
     const request = { contextId: copy.contextId, epoch, holders, position: await copy.position() };
     const { askMs } = this.#parts.timing ?? replicationTiming;
@@ -77,11 +79,14 @@ export class HolderSwitch {
 
   /**
    * Takes what another node, which has accepted more, says of who keeps the context: this node may be none of them any more, or
-   * the home. Returns if it is none, and has what is left of its copy to give up.
+   * the home. Returns if it is none, and has what is left of its copy to give up. What not enough of those holders have
+   * accepted may never come to count: then this node goes on as it was.
    */
-  learn({ accepted, holders }: Pick<Holding, "accepted" | "holders">): Promise<boolean> {
+  async learn(newest: Pick<Holding, "accepted" | "holders">): Promise<boolean> {
     const { turns, copy, home, holdersChanged } = this.#uses;
-    return turns.run(async () => {
+    const { accepted, holders } = newest;
+    if (!(await this.#isDecided(newest))) return false;
+    return await turns.run(async () => {
       const now = copy.terms;
       const { selfId } = this.#parts.view;
       if (now === undefined) return false;
@@ -98,6 +103,23 @@ export class HolderSwitch {
       holdersChanged();
       return leaving;
     });
+  }
+
+  /** Tells if so many holders have accepted an epoch, or a later one, that no takeover begins without knowing of it. */
+  async #isDecided({ accepted, holders }: Pick<Holding, "accepted" | "holders">): Promise<boolean> {
+    const { peers, rules, view, timing = replicationTiming } = this.#parts;
+    const { contextId, terms } = this.#uses.copy;
+    const has = (theirs: Pick<Holding, "accepted"> | undefined): boolean =>
+      theirs !== undefined && compareEpochs(theirs.accepted, accepted) >= 0;
+    if (has(terms)) return true;
+    const answers = holders
+      .filter((nodeId) => nodeId !== view.selfId)
+      .map(async (nodeId) => {
+        const asked = peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
+        return has((await asked.catch(() => undefined))?.holding);
+      });
+    const those = (await Promise.all(answers)).filter(Boolean).length;
+    return those >= promisesRequired(rules.writeCopies, holders.length);
   }
 
   /** Archives what this node, which gives its copy up, has beyond the first `common` entries: the history of `winner` stands. */

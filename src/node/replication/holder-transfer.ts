@@ -48,7 +48,9 @@ export async function copyToNewcomer(parts: ReplicationParts, transfer: HolderTr
 /**
  * Lets one holder come or go: entries wait, the holders promise a new epoch, and the new holders are stored under it. They
  * count once enough of the old ones and enough of the new ones know them: any of these that are enough have one in common
- * with any others, so that no writer begins without knowing. Rejects with UNAVAILABLE.
+ * with any others, so that no writer begins without knowing. Who goes is told last, when enough others know already: it
+ * promises nothing from then on, which must not happen for a change that nobody else may have heard of. Rejects with
+ * UNAVAILABLE.
  */
 export async function transferHolders(parts: ReplicationParts, transfer: HolderTransfer): Promise<void> {
   const { peers, view, rules, timing = replicationTiming } = parts;
@@ -74,17 +76,29 @@ export async function transferHolders(parts: ReplicationParts, transfer: HolderT
   const request = { contextId, epoch, holders, position };
   const isToldEnough = (): boolean =>
     [lead.holders, holders].every((of) => isEnough(of, (nodeId) => told.has(nodeId)));
-  const enough = Promise.withResolvers<void>();
-  const others = new Set([...lead.holders, ...holders].filter((nodeId) => nodeId !== view.selfId));
-  const telling = [...others].map(async (nodeId) => {
-    const asked = peers.call(nodeId, "holders", request, { timeoutMs: timing.askMs });
-    const answer = await asked.catch(() => undefined);
-    if (answer?.kind === "stored") told.add(nodeId);
-    if (isToldEnough()) enough.resolve();
-  });
-  await Promise.race([enough.promise, Promise.all(telling)]);
+  const knowsEnough = (): boolean => isEnough(holders, (nodeId) => told.has(nodeId));
+  const asked = new Set<Promise<void>>();
+  for (const nodeId of holders) if (nodeId !== view.selfId) tell(nodeId);
+  await answersUntil(knowsEnough);
+  if (!knowsEnough()) throw notEnough(parts, transfer);
+  if (change.kind === "remove") tell(change.nodeId);
+  await answersUntil(isToldEnough);
   if (!isToldEnough()) throw notEnough(parts, transfer);
   await transfer.start(epoch, position);
+
+  function tell(nodeId: string): void {
+    const answered = peers
+      .call(nodeId, "holders", request, { timeoutMs: timing.askMs })
+      .then(({ kind }) => void (kind === "stored" && told.add(nodeId)))
+      .catch(() => {})
+      .finally(() => void asked.delete(answered));
+    asked.add(answered);
+  }
+
+  /** Resolves once it is so, or nobody will answer any more. */
+  async function answersUntil(isSo: () => boolean): Promise<void> {
+    while (!isSo() && asked.size > 0) await Promise.race(asked);
+  }
 
   async function untilHeld(): Promise<void> {
     const { clock } = parts;

@@ -20,6 +20,7 @@ import { ArchiveKeeper, type ArchiveKeeperParts } from "./archive-keeper.ts";
 import { ContextReplica } from "./context-replica.ts";
 import { ForkExchange } from "./fork-exchange.ts";
 import { DigestKeeper } from "./digest-keeper.ts";
+import { learnFrom } from "./learn-from.ts";
 import { Locations } from "./locations.ts";
 import { type ReplicationParts, type ReplicationTiming, replicationTiming } from "./parts.ts";
 import { PeerPipe } from "./peer-pipe.ts";
@@ -296,10 +297,12 @@ export class Replication {
 
   /** Brings the holders of a context to one history, if this node is its home; whoever asks and is none is told so. */
   async nudge(fromNodeId: string, contextId: string): Promise<void> {
+    const isOther = fromNodeId !== this.#parts.view.selfId;
+    if (isOther) await learnFrom(this.#parts, await this.open(contextId), fromNodeId);
     await this.lead(contextId);
     const replica = this.#contexts.get(contextId);
     replica?.recheck();
-    if (fromNodeId !== this.#parts.view.selfId) await replica?.tellHolders(fromNodeId);
+    if (isOther) await replica?.tellHolders(fromNodeId);
   }
 
   /** Returns the newest of what other nodes have of a context; undefined if nobody who answers keeps it. */

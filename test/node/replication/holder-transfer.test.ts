@@ -13,11 +13,15 @@ const epoch = { counter: 4, nodeId: "a" };
 const adding: HolderChange = { kind: "add", nodeId: "d", holders: ["a", "b", "c", "d"] };
 const removing: HolderChange = { kind: "remove", nodeId: "c", holders: ["a", "b"] };
 
-function transferring(change: HolderChange, acked: readonly string[] = ["b", "c"]) {
+function transferring(
+  change: HolderChange,
+  acked: readonly string[] = ["b", "c"],
+  holders: readonly string[] = ["a", "b", "c"],
+) {
   const fake = new FakeParts();
   const steps: string[] = [];
   const lead = new Lead({
-    ...{ contextId: "x", selfId: "a", epoch: { counter: 3, nodeId: "a" }, holders: ["a", "b", "c"] },
+    ...{ contextId: "x", selfId: "a", epoch: { counter: 3, nodeId: "a" }, holders },
     ...{ required: 2, start: position, committed: 5, bufferBytesMax: 1000 },
   });
   for (const nodeId of acked) lead.adopted(nodeId, { kind: "stored", latest: 5 });
@@ -69,10 +73,43 @@ describe("transferHolders()", () => {
     ]);
   });
 
-  test("tells one that goes too", async () => {
+  test("tells one that goes last", async () => {
     const { steps, run } = transferring(removing);
     expect(await run()).toBe("done");
     expect(steps).toEqual(["pause", "promise", "store", "tell b", "tell c", "start"]);
+  });
+
+  test("tells one that goes nothing if the others may not know", async () => {
+    const { fake, steps, run } = transferring(removing);
+    const { answer } = fake;
+    fake.answer = (asked) =>
+      asked.kind === "holders" && asked.to === "b" ? { kind: "behind", latest: 1 } : answer(asked);
+    expect(await run()).toContain("not so many answer");
+    expect(steps).toEqual(["pause", "promise", "store"]);
+  });
+
+  test("does not wait for one that goes and does not answer", async () => {
+    const { fake, steps, run } = transferring(removing);
+    const { answer } = fake;
+    fake.answer = (asked) =>
+      asked.to === "c" && asked.kind === "holders" ? new Promise(() => {}) : answer(asked);
+    expect(await run()).toBe("done");
+    expect(steps).toEqual(["pause", "promise", "store", "tell b", "start"]);
+  });
+
+  test("waits for the second of two if a third comes", async () => {
+    const { fake, steps, run } = transferring(
+      { kind: "add", nodeId: "c", holders: ["a", "b", "c"] },
+      ["b"],
+      ["a", "b"],
+    );
+    const { answer } = fake;
+    fake.answer = async (asked) => {
+      if (asked.kind === "holders" && asked.to === "b") await fake.time.sleep(100);
+      return answer(asked);
+    };
+    expect(await run()).toBe("done");
+    expect(steps.slice(-3)).toEqual(["tell c", "tell b", "start"]);
   });
 
   test.each([

@@ -319,6 +319,42 @@ export const mutants: readonly Mutant[] = [
     range: { ...majority, weather: "usual" },
   },
   {
+    name: "the-missing-are-unknown",
+    rule: "Who joins hears of the dead from those who are there",
+    edits: [
+      {
+        file: "src/swim/exchanges.ts",
+        find: "else if (isUnknown) this.#rumours.gone(asAlive, state === nodeStates.left);",
+        replace: "else if (isUnknown) return;",
+      },
+    ],
+    finds: unfaithful,
+    range: { writeCopies: "majority", membership: "swim", from: 20_001 },
+  },
+  {
+    name: "archives-in-any-order",
+    rule: "What had its place before is offered before",
+    edits: [
+      {
+        file: "src/node/replication/archive-keeper.ts",
+        find: "if (lead === undefined || !sameEpoch(lead.epoch, epoch)) return false;",
+        replace: "if (lead === undefined && sameEpoch(epoch, epoch)) return false;",
+      },
+      {
+        file: "src/node/replication/archive-keeper.ts",
+        find: "archives.toSorted((a, b) => a.first - b.first || a.log - b.log)",
+        replace: "archives.toSorted((a, b) => a.log - b.log)",
+      },
+      {
+        file: "src/node/replication/archive-keeper.ts",
+        find: "if (epoch === undefined || next?.log !== archive.log) return false;",
+        replace: "if (epoch === undefined || next === undefined) return false;",
+      },
+    ],
+    finds: ["order"],
+    range: { writeCopies: "1", membership: "flapping", from: 10_130 },
+  },
+  {
     name: "copies-are-not-compared",
     rule: "On recovery and at intervals nodes compare what they have",
     edits: [
