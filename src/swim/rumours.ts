@@ -197,15 +197,24 @@ export class Rumours {
     if (this.#isPlausible(incarnation)) this.#accused("alive", incarnation, self.name);
   }
 
-  /** Contradicts, unless it is old or this node is on its way out. */
+  /** Contradicts, unless this node is on its way out. What was contradicted before is so once more to the one who says it. */
   #accused(accusation: "suspect" | "dead" | "left" | "alive", incarnation: number, from: string): void {
     const { self, awareness, counters, outbox } = this.#node;
-    if (self.standing !== "member" || incarnation < self.incarnation) return;
+    if (self.standing !== "member") return;
+    if (incarnation < self.incarnation) return this.#answerAccuser(from);
     self.incarnation = incarnation + 1;
     awareness.change(1);
     counters.refutations++;
     outbox.notice({ kind: "refuted", accusation, from });
     this.#broadcastSelf();
+  }
+
+  /** It has not heard the contradiction: beyond memberlist, which lets it wait for what others pass on. */
+  #answerAccuser(name: string): void {
+    const { table, self } = this.#node;
+    const slot = table.find(name);
+    if (slot === -1 || !table.isActive(slot)) return;
+    this.#gossiper.sendAlone(slot, table.profileOf(slot).endpoint, self.alive());
   }
 
   #broadcastSelf(): void {

@@ -104,11 +104,11 @@ describe("among hundreds of nodes", () => {
   test(
     "Lifeguard keeps healthy members alive in a cluster with slow ones and losses; without it some are taken for dead",
     () => {
-      const lossy = { conditions: { lossRate: 0.1 }, stallAware: false };
+      const lossy = { conditions: { lossRate: 0.2 }, stallAware: false };
       const stalls = { seed: 9, seconds: 120, part: 0.1, stallMsMax: 20_000 };
       const timing = timingProfiles.lan;
       const deaths = (options: Partial<ClusterOptions>) =>
-        slowNodes(converged(300, 9, { ...lossy, ...options }), stalls).falseDeaths;
+        slowNodes(converged(200, 9, { ...lossy, ...options }), stalls).falseDeaths;
       const without = deaths({ timing: withoutLifeguard(timing) });
       expect(without).toBeGreaterThanOrEqual(5);
       expect(deaths({ timing }) * 20).toBeLessThanOrEqual(without);

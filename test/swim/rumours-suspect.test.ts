@@ -213,11 +213,17 @@ describe("suspect of this node", () => {
     expect([node.view()["me"], node.swim.counters.refutations]).toEqual(["alive", 1]);
   });
 
-  test("of this incarnation is contradicted, of an old one is not", () => {
-    const node = new SoloNode({ members: ["b"] });
-    node.hears("b", suspectOf(selfName, { incarnation: ownIncarnation }));
-    node.hears("b", suspectOf(selfName, { incarnation: ownIncarnation }));
-    expect([node.swim.incarnation, node.swim.counters.refutations]).toEqual([ownIncarnation + 1, 1]);
+  test("of this incarnation is contradicted; of an old one its author alone is told, if it is there", () => {
+    const node = new SoloNode({ members: ["b", "c", "d"] });
+    const accused = (from: string) => suspectOf(selfName, { incarnation: ownIncarnation, from });
+    node.hears("b", accused("c"));
+    node.hears("x", deadOf("d"));
+    const incarnation = ownIncarnation + 1;
+    expect(node.sent(node.hears("b", accused("c")), "alive")).toMatchObject([
+      { to: "c", node: selfName, incarnation },
+    ]);
+    for (const from of ["d", "nobody", selfName]) expect(node.hears("b", accused(from))).toEqual([]);
+    expect([node.swim.incarnation, node.swim.counters.refutations]).toEqual([incarnation, 1]);
   });
 
   test("of an incarnation beyond any is counted and dropped: it could not be contradicted", () => {
