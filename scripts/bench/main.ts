@@ -19,7 +19,7 @@ import { appendConnect, appendGrpc } from "./rows/append.ts";
 import { appendWithProof } from "./rows/append-with-proof.ts";
 import { appendWithTrees } from "./rows/append-with-trees.ts";
 import { appendStream } from "./rows/append-stream.ts";
-import { cluster } from "./rows/cluster.ts";
+import { clusterRows } from "./rows/cluster.ts";
 import { getTail } from "./rows/get-tail.ts";
 import { hashing } from "./rows/hashing.ts";
 import { memory } from "./rows/memory.ts";
@@ -53,7 +53,7 @@ const rows: readonly Row[] = [
   hashing,
   snapshot,
   snapshotLarge,
-  cluster,
+  ...clusterRows,
   swim,
   swimLoopback,
   swimSoak,
@@ -69,8 +69,8 @@ rows: ${rows.map(({ name }) => name).join(" ")}
   --dir PATH         where data is written; default the system's directory for temporary files
   --rounds N         repetitions of each pair of measurements; default 3
   --seconds N        length of one measurement; default 2
-  --failovers N      row cluster: how often the home is killed, for each timing; default 5
-  --cluster-entries N  row cluster: entries that a node fetches that joins; default 100000
+  --failovers N      row cluster-failover: how often the home is killed, for each timing; default 5
+  --cluster-entries N  rows cluster-join and -mend: entries of the context, row cluster-idle: contexts; default 100000
   --markdown         prints the table as Markdown
   --json FILE        also writes the lines as JSON`;
 

@@ -1,5 +1,5 @@
 import { placementOrder } from "../../core/placement.ts";
-import { copiesRequired } from "../../core/write-copies.ts";
+import { promisesRequired } from "../../core/write-copies.ts";
 import type { ReplicationParts } from "./parts.ts";
 import { unheard } from "./refusals.ts";
 
@@ -11,7 +11,10 @@ export function placedHolders(
   return placementOrder(contextId, view.roster(), hasher).slice(0, rules.replicas);
 }
 
-/** Throws UNAVAILABLE if nodes that did not say what they have of a context may be enough to have committed entries of it. */
+/**
+ * Throws UNAVAILABLE if nodes that did not say what they have of a context may be enough to have committed entries of it; where
+ * every copy is needed for that, one of them may have left with its node.
+ */
 export function checkNobodyHas(
   { view, rules }: Pick<ReplicationParts, "view" | "rules">,
   contextId: string,
@@ -20,6 +23,6 @@ export function checkNobodyHas(
   if (rules.writeCopies === "1") return;
   const most = Math.min(rules.replicas, view.roster().length);
   const isAmongAlive = silent.some((nodeId) => view.isAlive(nodeId));
-  if (isAmongAlive || silent.length >= copiesRequired(rules.writeCopies, most))
+  if (isAmongAlive || silent.length >= promisesRequired(rules.writeCopies, most))
     throw unheard(contextId, silent, view);
 }
