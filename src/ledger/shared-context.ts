@@ -43,7 +43,7 @@ export class SharedContext {
   isWritable = false;
   /** True while the home lets nothing new in for a moment; what is queued goes on. */
   isPaused = false;
-  /** Set while this node is the home. */
+  /** Set once this node has become the home; when it is none any more, what it knew last. */
   counts: CopyCounts | undefined;
   readonly #state: ContextState;
   readonly #observer: SharedContextObserver;

@@ -1,6 +1,7 @@
 import { compareEpochs, type Epoch } from "../../core/epoch.ts";
 import { limits } from "../../core/limits.ts";
 import { copiesRequired, promisesRequired } from "../../core/write-copies.ts";
+import type { CopyCounts } from "../../ledger/shared-context.ts";
 import type { StoredEntry } from "../../ledger/ports.ts";
 import { Lead } from "../../sync/lead.ts";
 import type { Position } from "../../sync/peer-messages.ts";
@@ -129,6 +130,7 @@ export class Home implements PipedContext {
 
   /** Is the home no more. Who waits is told that nobody knows. */
   end(): void {
+    const lead = this.#lead;
     this.#lead = undefined;
     this.#isStalled = false;
     this.#cancelMark?.();
@@ -138,7 +140,7 @@ export class Home implements PipedContext {
     const { state, contextId } = this.#copy;
     if (state.shared === undefined) return;
     state.shared.isWritable = false;
-    state.shared.counts = undefined;
+    if (lead !== undefined) state.shared.counts = lastCounts(lead);
     this.#copyWaits.fail(isBelow(contextId));
     state.shared.fail(isBelow(contextId));
   }
@@ -202,4 +204,9 @@ export class Home implements PipedContext {
       } else this.#cancelStall = this.#armStall();
     });
   }
+}
+
+/** What is left to say of copies when answers to what was committed are still on their way. */
+function lastCounts({ holders, committed, required }: Lead): CopyCounts {
+  return { holders, copiesOf: (sequence) => (sequence <= committed ? required : 1) };
 }

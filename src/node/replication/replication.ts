@@ -207,8 +207,8 @@ export class Replication {
 
   /** Returns how many copies of an entry are known, and how many holders there are. */
   copiesOf(contextId: string, sequence: number): { readonly copies: number; readonly holders: number } {
-    const lead = this.#contexts.get(contextId)?.lead;
-    return { copies: lead?.copiesOf(sequence) ?? 1, holders: lead?.holders.length ?? 1 };
+    const shared = this.#contexts.get(contextId)?.state.shared;
+    return { copies: shared?.copiesOf(sequence) ?? 1, holders: shared?.holders ?? 1 };
   }
 
   /**
