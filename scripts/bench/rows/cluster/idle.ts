@@ -8,7 +8,7 @@ import { metricOf, peerBytes } from "./metric.ts";
 import { openCluster } from "./open-cluster.ts";
 
 const kb = 1024;
-const copiedMsMax = 300_000;
+const copiedMsMax = 1_500_000;
 const comparisonsMetric = "converge_ledger_anti_entropy_comparisons_total";
 const waitMsMax = 180_000;
 
