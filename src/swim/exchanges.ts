@@ -201,12 +201,14 @@ export class Exchanges {
     const states: WireState[] = [{ prefix, incarnation, state: nodeStates.alive }];
     if (self.standing === "leaving") states[0] = { prefix, incarnation, state: nodeStates.left };
     if (self.standing === "stopping") states[0] = { prefix, incarnation, state: nodeStates.dead };
-    for (const slot of table.slots())
+    for (const slot of table.slots()) {
+      if (this.#rumours.isHearsay(slot)) continue;
       states.push({
         prefix: this.#prefixOf(slot, range),
         incarnation: table.incarnationOf(slot),
         state: table.stateOf(slot) - stateCodes.alive,
       });
+    }
     return encodePushPull({ join, userState: nothing }, states, states.length);
   }
 

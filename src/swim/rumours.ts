@@ -1,4 +1,4 @@
-import { LedgerError, quote } from "../core/errors.ts";
+import { quote } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { sameBytes } from "../core/snapshot/same-bytes.ts";
 import type { Effect } from "./effect.ts";
@@ -6,6 +6,7 @@ import { type Endpoint, normalAddress, sameEndpoint } from "./endpoint.ts";
 import type { Gossiper } from "./gossiper.ts";
 import { memberView } from "./member-view.ts";
 import { stateCodes } from "./member-table.ts";
+import { notDead, notFound } from "./member-refusals.ts";
 import { Moves } from "./moves.ts";
 import type { NodeContext } from "./node-context.ts";
 import type { Profile } from "./name-table.ts";
@@ -36,6 +37,10 @@ export class Rumours {
   readonly #suspicions = new Map<number, Suspicion>();
   /** Members that left because somebody forgot them. */
   readonly #forgotten = new Set<number>();
+  /** Members that left, of which this node knows from another that knew them. */
+  readonly #hearsay = new Set<number>();
+  /** When an accuser was last told that it is wrong, by its slot. */
+  readonly #answeredMs = new Map<number, number>();
   readonly #moves = new Moves();
 
   constructor(node: NodeContext, gossiper: Gossiper, versions: VersionAgreement) {
@@ -119,10 +124,18 @@ export class Rumours {
     const { node: name, meta, incarnation } = state;
     if (options.belongsEvenDead?.(meta) !== true || options.refuses?.(meta) !== undefined) return;
     if (!isPossible(state) || !this.#isPlausible(incarnation)) return;
+    // Nobody makes room for one that is no member any more.
+    if (hasLeft && table.known >= limits.membersMax - 1) return;
     const slot = this.#insertDead(name, this.#endpointOf(state), meta);
     if (slot === undefined) return;
-    if (hasLeft) table.setState(slot, stateCodes.left, incarnation, nowMs);
-    else this.#changed(slot, "died");
+    if (!hasLeft) return this.#changed(slot, "died");
+    table.setState(slot, stateCodes.left, incarnation, nowMs);
+    this.#hearsay.add(slot);
+  }
+
+  /** True for members of which another node told that they left: told on, they would be remembered for ever. */
+  isHearsay(slot: number): boolean {
+    return this.#hearsay.has(slot);
   }
 
   /** Takes a dead member for one that left, here and everywhere. Throws LedgerError MEMBER_NOT_FOUND, MEMBER_NOT_DEAD. */
@@ -162,6 +175,8 @@ export class Rumours {
   /** Takes note that a member's slot is used no more. */
   removed(slot: number): void {
     this.#forgotten.delete(slot);
+    this.#hearsay.delete(slot);
+    this.#answeredMs.delete(slot);
     this.#suspicions.delete(slot);
     this.#moves.removed(slot);
   }
@@ -197,7 +212,7 @@ export class Rumours {
     if (this.#isPlausible(incarnation)) this.#accused("alive", incarnation, self.name);
   }
 
-  /** Contradicts, unless this node is on its way out. What was contradicted before is so once more to the one who says it. */
+  /** Contradicts, unless this node is on its way out. What was contradicted before is so again to the one who says it. */
   #accused(accusation: "suspect" | "dead" | "left" | "alive", incarnation: number, from: string): void {
     const { self, awareness, counters, outbox } = this.#node;
     if (self.standing !== "member") return;
@@ -209,11 +224,17 @@ export class Rumours {
     this.#broadcastSelf();
   }
 
-  /** It has not heard the contradiction: beyond memberlist, which lets it wait for what others pass on. */
+  /**
+   * It has not heard the contradiction: beyond memberlist, which lets it wait for what others pass on. Once in each interval of
+   * gossip, however many pass the accusation on.
+   */
   #answerAccuser(name: string): void {
-    const { table, self } = this.#node;
+    const { table, self, nowMs, options } = this.#node;
     const slot = table.find(name);
     if (slot === -1 || !table.isActive(slot)) return;
+    const sinceMs = nowMs - (this.#answeredMs.get(slot) ?? Number.NEGATIVE_INFINITY);
+    if (sinceMs < options.timing.gossipIntervalMs) return;
+    this.#answeredMs.set(slot, nowMs);
     this.#gossiper.sendAlone(slot, table.profileOf(slot).endpoint, self.alive());
   }
 
@@ -263,6 +284,7 @@ export class Rumours {
     const isChanged = isNew || !isSameProfile(table.profileOf(slot), profile);
     this.#suspicions.delete(slot);
     this.#forgotten.delete(slot);
+    this.#hearsay.delete(slot);
     if (!isNew) this.#move(slot, message, endpoint);
     table.setProfile(slot, profile);
     table.setState(slot, stateCodes.alive, incarnation, nowMs);
@@ -367,22 +389,4 @@ function isSameProfile(one: Profile, other: Profile): boolean {
     sameBytes(one.meta, other.meta) &&
     sameBytes(one.versions, other.versions)
   );
-}
-
-function notFound(name: string): LedgerError {
-  return new LedgerError("NOT_FOUND", `there is no member ${quote(name)}`, {
-    reason: "MEMBER_NOT_FOUND",
-    field: "name",
-    value: name.slice(0, 64),
-    remedy: "list the members",
-  });
-}
-
-function notDead(name: string): LedgerError {
-  return new LedgerError("FAILED_PRECONDITION", `member ${quote(name)} is not dead`, {
-    reason: "MEMBER_NOT_DEAD",
-    field: "name",
-    value: name.slice(0, 64),
-    remedy: "stop it first, or make it leave",
-  });
 }

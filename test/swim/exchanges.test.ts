@@ -38,6 +38,15 @@ function timer(node: SoloNode, kind: "push-pull" | "reconnect"): readonly Effect
   return node.input({ kind: "timer", timer: { kind, id: 0, token: 0 } });
 }
 
+/** Lets probes go round until everybody who is gone for long is found to be. */
+function walkRing(node: SoloNode): void {
+  // A probe that is under way keeps the ring where it is.
+  for (let times = 0; times < 4; times++) {
+    for (const _ of names(9)) node.input({ kind: "timer", timer: { kind: "probe", id: 0, token: 0 } });
+    node.ring("probe-end");
+  }
+}
+
 /** Who the node opens streams to, in many goes. */
 function places(node: SoloNode, kind: "push-pull" | "reconnect", goes = 60): Set<string | undefined> {
   return new Set(names(goes).flatMap(() => node.streams(timer(node, kind)).map(({ to }) => to)));
@@ -269,6 +278,23 @@ describe("an exchange that tells of members who are gone and were never heard of
     expect(node.view()["c"]).toBe("alive");
   });
 
+  test("remembers for a day that one has left, and tells nobody: whoever was told would tell again", () => {
+    const node = new SoloNode({ belongsEvenDead, members: ["b"] });
+    const left = stateOf("c", "left", { meta });
+    node.hearsOnStream("b", pushPullOf([left]));
+    const told = (): boolean =>
+      node.states(node.hearsOnStream("b", pushPullOf([]))).some(({ name }) => name === "c");
+    expect([node.view()["c"], told()]).toEqual(["left", false]);
+    node.nowMs += 24 * 3_600_000 + 1;
+    walkRing(node);
+    timer(node, "push-pull");
+    expect(node.view()["c"]).toBeUndefined();
+
+    node.hearsOnStream("b", pushPullOf([stateOf("c", "alive", { meta })]));
+    node.hears("x", leftOf("c", { incarnation: incarnation + 1 }));
+    expect([node.view()["c"], told()]).toEqual(["left", true]);
+  });
+
   test.each<[string, SoloOptions, Partial<NodeState>]>([
     ["nobody is missed", {}, { meta }],
     ["it is not missed by what it says about itself", { belongsEvenDead }, { meta: Uint8Array.of(2) }],
@@ -348,15 +374,9 @@ describe("a regular exchange", () => {
   test("forgets those that left a day ago, and remembers the dead", () => {
     const node = new SoloNode({ members: ["b", "c", "d"] });
     node.hears("x", leftOf("b"), deadOf("c"));
-    const walkRing = () =>
-      names(9).map(() => node.input({ kind: "timer", timer: { kind: "probe", id: 0, token: 0 } }));
     const dayMs = 24 * 3_600_000;
     node.nowMs += dayMs;
-    // A probe that is under way keeps the ring where it is.
-    for (let times = 0; times < 4; times++) {
-      walkRing();
-      node.ring("probe-end");
-    }
+    walkRing(node);
     timer(node, "push-pull");
     expect(node.view()).toMatchObject({ b: "left", c: "dead" });
     node.nowMs += 1;

@@ -222,6 +222,9 @@ describe("suspect of this node", () => {
     expect(node.sent(node.hears("b", accused("c")), "alive")).toMatchObject([
       { to: "c", node: selfName, incarnation },
     ]);
+    expect(node.hears("b", accused("c"), accused("c"))).toEqual([]);
+    node.nowMs += 200;
+    expect(node.sent(node.hears("x", accused("c")), "alive")).toMatchObject([{ to: "c", incarnation }]);
     for (const from of ["d", "nobody", selfName]) expect(node.hears("b", accused(from))).toEqual([]);
     expect([node.swim.incarnation, node.swim.counters.refutations]).toEqual([incarnation, 1]);
   });

@@ -7,6 +7,7 @@ import type { OfferRequest } from "../../sync/peer-messages.ts";
 import { homeOf } from "../../sync/view.ts";
 import type { ContextReplica } from "./context-replica.ts";
 import { type ReplicationParts, replicationTiming } from "./parts.ts";
+import { notHome } from "./refusals.ts";
 import { RetriedWork } from "./retried-work.ts";
 import { Turns } from "./turns.ts";
 
@@ -53,14 +54,14 @@ export class ArchiveKeeper {
   }
 
   /**
-   * Takes what another holder, or this one, has archived; returns if all of it is in the committed history. Takes nothing from
-   * one that has the history of another epoch: it may be about to lose entries that have their place before these.
+   * Takes what another holder, or this one, has archived; returns if all of it is in the committed history. Rejects with
+   * UNAVAILABLE if that one has the history of another epoch: it may be about to lose entries that have their place before these.
    */
   async offered({ contextId, forkedAfter, epoch, rows }: OfferRequest): Promise<boolean> {
     await this.#parts.lead(contextId);
     return await this.#merging.run(async () => {
       const { state, lead } = await this.#parts.open(contextId);
-      if (lead === undefined || !sameEpoch(lead.epoch, epoch)) return false;
+      if (lead === undefined || !sameEpoch(lead.epoch, epoch)) throw notHome(contextId);
       const damaged = new Set(this.#parts.replicas.damagedIn(contextId, rows));
       const { ids, isReadable } = rowsById(rows);
       let after = Math.min(forkedAfter, state.local?.latest ?? 0);
@@ -86,25 +87,41 @@ export class ArchiveKeeper {
   /** Returns true if nothing is left to offer. */
   async #offerAll(): Promise<boolean> {
     try {
-      const archives = inPlace(await this.#parts.replicas.archives(undefined));
+      const { replicas } = this.#parts;
+      const archives = await replicas.archives(undefined);
       this.#pending = archives.length;
-      // What had its place before the rest of its context comes before it.
-      const waiting = new Set<string>();
-      for (const archive of archives) {
-        if (waiting.has(archive.contextId)) continue;
-        if (await this.#offer(archive)) {
-          await this.#parts.replicas.settleArchives([archive]);
-          this.#pending -= 1;
-        } else waiting.add(archive.contextId);
-      }
-      return waiting.size === 0 && archives.length < limits.archivesListedMax;
+      let isOver = archives.length < limits.archivesListedMax;
+      for (const contextId of new Set(archives.map((archive) => archive.contextId)))
+        if (!(await this.#offerOf(contextId))) isOver = false;
+      return isOver;
     } catch (error) {
       this.#parts.log.debug("archives were not offered", { error: asError(error).message });
       return false;
     }
   }
 
-  /** The epoch whose history this node has; a former holder is told of none any more, and goes by the home's. */
+  /** Offers what a context lost, in the order of its places; returns true if nothing of it is left. */
+  async #offerOf(contextId: string): Promise<boolean> {
+    for (;;) {
+      const archive = await this.#next(contextId);
+      if (archive === undefined) return true;
+      if (!(await this.#offer(archive))) return false;
+      await this.#parts.replicas.settleArchives([archive]);
+      this.#pending = Math.max(0, this.#pending - 1);
+    }
+  }
+
+  /** What had its place before the rest: what was archived later, because an earlier part of the history lost its place too, came before. */
+  async #next(contextId: string): Promise<Archive | undefined> {
+    const archives = await this.#parts.replicas.archives(contextId);
+    const [first] = archives.toSorted((a, b) => a.first - b.first || a.log - b.log);
+    return first;
+  }
+
+  /**
+   * The epoch whose history this node has. A former holder is told of none any more, and goes by the home's: what it has not
+   * found lost yet may come after what it offers.
+   */
   async #epochOf({ contextId, terms }: ContextReplica, home: string): Promise<Epoch | undefined> {
     if (terms?.leaving !== true) return terms?.accepted;
     const asked = this.#parts.peers.call(home, "holding", { contextId }, { timeoutMs: askMs });
@@ -122,7 +139,7 @@ export class ArchiveKeeper {
       else await this.#parts.tellForks(contextId, home);
       const epoch = await this.#epochOf(replica, home);
       // To come to that epoch this node may have lost something else, which goes first.
-      const [next] = inPlace(await replicas.archives(contextId));
+      const next = await this.#next(contextId);
       if (epoch === undefined || next?.log !== archive.log) return false;
       let isSettled = true;
       for (let after = first - 1; after < last;) {
@@ -149,14 +166,6 @@ export class ArchiveKeeper {
 
 const offerMs = 30_000;
 const askMs = 2000;
-
-/**
- * Returns archives in the order in which their entries had their places: what was archived later, because an earlier part of
- * the history lost its place too, came before.
- */
-function inPlace(archives: readonly Archive[]): readonly Archive[] {
-  return archives.toSorted((a, b) => a.first - b.first || a.log - b.log);
-}
 
 /** Returns rows by the ids of their entries, and if every row has one that can be read. */
 function rowsById(rows: OfferRequest["rows"]): {

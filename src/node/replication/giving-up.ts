@@ -13,7 +13,7 @@ export async function dropIfHeld(
   replica: ContextReplica,
   newest: Holding | undefined,
 ): Promise<boolean> {
-  const { peers, replicas, view, timing = replicationTiming } = parts;
+  const { peers, replicas, rules, view, timing = replicationTiming } = parts;
   const { contextId } = replica;
   if (newest !== undefined) await replica.learn(newest);
   const { terms } = replica;
@@ -24,12 +24,15 @@ export async function dropIfHeld(
     const asked = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
     const { holding } = asked;
     if (holding === undefined || holding.leaving || holding.holders.includes(view.selfId)) return false;
-    if (compareEpochs(holding.accepted, terms.accepted) < 0) return false;
+    const order = compareEpochs(holding.accepted, terms.accepted);
+    if (order < 0) return false;
     const { latest, root } = holding;
     const theirs = { contextId, from: nodeId, target: { latest, root } };
     const common = await commonPrefix(parts, replica.state, theirs, own);
-    if (common < Math.min(latest, own.latest)) {
-      // It has gone another way since the two were one: it offers what only this node has.
+    // Where one copy is enough, everything here was final: what a later epoch began without has lost its place.
+    const isLost = rules.writeCopies === "1" && order > 0;
+    if (common < (isLost ? own.latest : Math.min(latest, own.latest))) {
+      // This node offers what only it has.
       await replica.archiveBeyond(common, holding.accepted);
       return false;
     }

@@ -68,9 +68,13 @@ export class HolderSwitch {
   /** Tells a node that still takes itself for a holder who keeps the context, if this node is the home. */
   async tell(nodeId: string): Promise<void> {
     const { home, copy } = this.#uses;
+    const { rules, view } = this.#parts;
+    const { selfId } = view;
     const { lead } = home;
+    if (lead === undefined || lead.holders.includes(nodeId)) return;
+    const accepted = lead.holders.filter((id) => id === selfId || lead.ackedBy(id) !== undefined).length;
     // Before, a takeover might still begin with other holders, and need its promise.
-    if (lead?.isSettled !== true || lead.holders.includes(nodeId)) return;
+    if (accepted < promisesRequired(rules.writeCopies, lead.holders.length)) return;
     const { epoch, holders } = lead;
     const request = { contextId: copy.contextId, epoch, holders, position: await copy.position() };
     const { askMs } = this.#parts.timing ?? replicationTiming;

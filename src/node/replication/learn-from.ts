@@ -1,3 +1,4 @@
+import { asError } from "../../core/as-error.ts";
 import { compareEpochs } from "../../core/epoch.ts";
 import { homeOf } from "../../sync/view.ts";
 import type { ContextReplica } from "./context-replica.ts";
@@ -6,19 +7,23 @@ import { type ReplicationParts, replicationTiming } from "./parts.ts";
 /**
  * Takes what another node has of who keeps a context, if it has accepted more; and becomes the home if by that this node is to,
  * though as far as it knew another was that has gone. Where one copy is enough two nodes may have led the context, each with
- * holders of its own: the later epoch stands, whoever notices. Rejects with LedgerError if that node does not answer.
+ * holders of its own: the later epoch stands, whoever notices. Never rejects: a node that does not answer is compared again.
  */
 export async function learnFrom(
-  { peers, view, timing = replicationTiming }: ReplicationParts,
+  { peers, view, log, timing = replicationTiming }: ReplicationParts,
   replica: ContextReplica,
   nodeId: string,
 ): Promise<void> {
-  const { contextId } = replica;
-  const { holding } = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
-  if (holding === undefined || holding.leaving) return;
-  await replica.learn(holding);
-  const { terms, isHolder } = replica;
-  if (terms === undefined || !isHolder || compareEpochs(holding.accepted, terms.accepted) <= 0) return;
-  const { holders } = holding;
-  if (homeOf(holders, view) === view.selfId) await replica.ensureLead({ holders, isNew: false });
+  try {
+    const { contextId } = replica;
+    const { holding } = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
+    if (holding === undefined || holding.leaving) return;
+    await replica.learn(holding);
+    const { terms, isHolder } = replica;
+    if (terms === undefined || !isHolder || compareEpochs(holding.accepted, terms.accepted) <= 0) return;
+    const { holders } = holding;
+    if (homeOf(holders, view) === view.selfId) await replica.ensureLead({ holders, isNew: false });
+  } catch (error) {
+    log.debug("a node was not asked who keeps a context", { error: asError(error).message });
+  }
 }

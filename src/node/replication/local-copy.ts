@@ -38,10 +38,11 @@ export class LocalCopy {
     return termsOf({ selfId, latest: this.latest, root: nothing, terms: this.state.shared?.replica });
   }
 
-  /** True if this copy counts. */
+  /** True if this copy counts. One that has accepted nothing knows of holders that may never have come to be. */
   get isHolder(): boolean {
     const { terms } = this;
-    return terms !== undefined && !terms.leaving && terms.holders.includes(this.#parts.view.selfId);
+    if (terms === undefined || terms.leaving || terms.accepted.counter === 0) return false;
+    return terms.holders.includes(this.#parts.view.selfId);
   }
 
   /** What is written, or would be, of what was promised and accepted. */

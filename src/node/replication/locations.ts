@@ -48,7 +48,8 @@ export class Locations {
         if (!view.isAlive(nodeId) || nodeId === view.selfId) return;
         try {
           const { holding } = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: this.#askMs });
-          const isKept = holding !== undefined && !holding.leaving;
+          // What was promised and never begun is nothing.
+          const isKept = holding !== undefined && !holding.leaving && holding.accepted.counter > 0;
           if (isKept && (newest === undefined || compareHistories(holding, newest) > 0)) newest = holding;
         } catch {
           silent.push(nodeId);

@@ -151,8 +151,9 @@ export class Rebalancer {
     const placed = placementOrder(contextId, view.roster(), hasher);
     const replica = await this.#parts.open(contextId);
     const { terms } = replica;
-    // Nothing is left of a copy that was given up but who keeps the context instead.
-    if (terms === undefined || (terms.leaving && replica.state.local === undefined)) return true;
+    if (terms === undefined) return true;
+    // Nothing is here but a promise, and who keeps the context.
+    if ((terms.leaving || terms.accepted.counter === 0) && replica.state.local === undefined) return true;
     try {
       if (!replica.isHolder) return await this.#giveUp(replica, terms.leaving);
       this.#newcomersSinceMs.delete(contextId);

@@ -168,7 +168,7 @@ export class Replication {
     // Somebody may have made it while the roster was another, or this node is a holder and was not told.
     const { newest, silent } = await this.#locations.find(contextId);
     if (newest !== undefined) return await replica.ensureLead({ holders: newest.holders, isNew: false });
-    if (terms !== undefined) throw notHome(contextId);
+    if (terms !== undefined && terms.accepted.counter > 0) throw notHome(contextId);
     checkNobodyHas(this.#parts, contextId, silent);
     await replica.ensureLead({ holders: placedHolders(this.#parts, contextId), isNew: true });
   }

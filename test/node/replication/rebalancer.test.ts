@@ -20,7 +20,7 @@ function rebalancing(begun: (placed: readonly string[]) => readonly string[], fa
     contextId: "x",
     isHolder: true,
     state: { local: {} },
-    terms: { holders: begun(placed), leaving: false },
+    terms: { holders: begun(placed), accepted: { counter: 1, nodeId: selfId }, leaving: false },
     changeHolders: async ({ kind, nodeId, holders }: HolderChange) => {
       if (left-- > 0) throw new Error("not now");
       changes.push(`${kind} ${placed.indexOf(nodeId)} at ${Math.round(fake.time.nowMs / 1000)} s`);

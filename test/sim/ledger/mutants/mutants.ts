@@ -337,8 +337,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/node/replication/archive-keeper.ts",
-        find: "if (lead === undefined || !sameEpoch(lead.epoch, epoch)) return false;",
-        replace: "if (lead === undefined && sameEpoch(epoch, epoch)) return false;",
+        find: "if (lead === undefined || !sameEpoch(lead.epoch, epoch)) throw notHome(contextId);",
+        replace: "if (lead === undefined && sameEpoch(epoch, epoch)) throw notHome(contextId);",
       },
       {
         file: "src/node/replication/archive-keeper.ts",
