@@ -42,7 +42,9 @@ export async function checkCopies(
         violated(`holders: ${contextId} is on machine ${node.machine}, which says nothing about it`);
       continue;
     }
-    const { holders, leaving } = replica;
+    const { holders, leaving, accepted } = replica;
+    // What was promised and never begun is no copy.
+    if (accepted.counter === 0 && history.length === 0) continue;
     // What is left of a copy that was given up is who keeps the context instead.
     if (leaving) {
       if (history.length > 0)
