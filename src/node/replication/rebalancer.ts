@@ -34,6 +34,8 @@ export const rebalancerTiming: RebalancerTiming = {
 };
 
 const pageMax = 256;
+/** Contexts whose holders change at the same time: what they write to disk goes there together. */
+const contextsAtOnce = 8;
 /** Contexts to look at that are remembered; if more change, all are looked through. */
 const dueMax = 4096;
 
@@ -134,15 +136,20 @@ export class Rebalancer {
     }
   }
 
-  /** Looks at contexts; those that need something more stay due. */
+  /** Looks at contexts, a few at a time; those that need something more stay due. */
   async #seeAll(contextIds: readonly string[]): Promise<void> {
-    for (const contextId of contextIds) {
-      if (this.#isStopped) return;
-      this.#due.delete(contextId);
-      if (await this.#see(contextId)) continue;
-      if (this.#due.size < dueMax) this.#due.add(contextId);
-      else this.#isStale = true;
-    }
+    const left = contextIds.values();
+    const lanes = Array.from({ length: contextsAtOnce }, async () => {
+      for (const contextId of left) {
+        if (this.#isStopped) return;
+        this.#due.delete(contextId);
+        if (await this.#see(contextId)) continue;
+        if (this.#due.size < dueMax) this.#due.add(contextId);
+        else this.#isStale = true;
+      }
+    });
+    const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
   }
 
   /** Returns if the context needs nothing more from this node. */
