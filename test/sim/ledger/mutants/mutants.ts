@@ -228,8 +228,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/node/replication/archive-keeper.ts",
-        find: "        if (await this.#offer(archive)) settled.push(archive);\n",
-        replace: "        if (archive.last < 0 && (await this.#offer(archive))) settled.push(archive);\n",
+        find: "if (!(await this.#offer(archive))) return false;",
+        replace: "if (archive.last > 0 || !(await this.#offer(archive))) return false;",
       },
     ],
     finds: ["archive", "lost"],
@@ -241,8 +241,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/node/replication/archive-keeper.ts",
-        find: "        if (await this.#offer(archive)) settled.push(archive);\n",
-        replace: "        if (archive.last > 0 || (await this.#offer(archive))) settled.push(archive);\n",
+        find: "if (!(await this.#offer(archive))) return false;",
+        replace: "if (archive.last < 0 && !(await this.#offer(archive))) return false;",
       },
     ],
     finds: ["lost"],
@@ -329,7 +329,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     finds: unfaithful,
-    range: { writeCopies: "majority", membership: "swim", from: 20_001 },
+    range: { writeCopies: "majority", membership: "swim", from: 20_020 },
   },
   {
     name: "archives-in-any-order",
