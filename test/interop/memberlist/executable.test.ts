@@ -49,7 +49,9 @@ describe.skipIf(memberlistLacks !== undefined)(`memberlist and the executable${l
       heardByAllMs,
     );
     expect(await ours3.member("go2")).toMatchObject(tags);
-    expect((await go3.member("go2")).meta).toBe(base64(encodeMemberTags(tags)));
+    const meta = base64(encodeMemberTags(tags));
+    const isHeard = async (): Promise<boolean> => (await go3.member("go2")).meta === meta;
+    await until("Go hears what another Go says of itself", isHeard, heardByAllMs);
 
     await ours3.leave();
     const states = { ...all("alive", cluster.nodes), ours3: "left" } as const;
