@@ -178,9 +178,9 @@ export class Exchanges {
     const { incarnation } = said;
     const { self, table } = this.#node;
     const asAlive: Alive = { kind: "alive", node, ...said };
-    const isUnknown = node !== self.name && table.find(node) === -1;
     if (state === nodeStates.alive) this.#rumours.alive(asAlive);
-    else if (isUnknown) this.#rumours.gone(asAlive, state === nodeStates.left);
+    else if (node !== self.name && table.find(node) === -1)
+      this.#rumours.gone(asAlive, state === nodeStates.left);
     else if (state === nodeStates.left) this.#rumours.dead({ kind: "dead", node, incarnation, from: node });
     // Dead only as far as the other knows: it gets the time of a suspect to contradict.
     else this.#rumours.suspect({ kind: "suspect", node, incarnation, from: self.name });

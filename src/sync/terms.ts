@@ -25,6 +25,11 @@ export function soloTerms(selfId: string, latest: number): Terms {
   return { holders: [selfId], promised: epoch, accepted: epoch, committed: latest, leaving: false };
 }
 
+/** False where an epoch was promised and none accepted: such terms name holders that may never have come to be. */
+export function hasBegun({ accepted }: Pick<Terms, "accepted">): boolean {
+  return accepted.counter > 0;
+}
+
 /** Returns the terms that count: of a context with entries and none, those of a node alone. */
 export function termsOf({ selfId, terms, latest }: HolderView): Terms | undefined {
   if (terms !== undefined) return terms;

@@ -1,5 +1,4 @@
 import { LedgerError } from "../../src/core/errors.ts";
-import type { Log } from "../../src/core/log.ts";
 import type { WriteCopies } from "../../src/core/write-copies.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { inflate } from "../../src/node/inflate.ts";
@@ -14,6 +13,7 @@ import type { Peers } from "../../src/node/peers/peers.ts";
 import type { ClusterView } from "../../src/sync/view.ts";
 import { FakeSigner } from "./fake-signer.ts";
 import { hasher } from "./ledger-world.ts";
+import { silentLog } from "./silent-log.ts";
 
 export interface ReplicatedNode {
   readonly nodeId: string;
@@ -42,7 +42,7 @@ export class ReplicatedWorld implements Disposable {
       });
       const common = { peers: this.#peersOf(nodeId), view: this.#viewOf(nodeId, ids), clock, hasher };
       const replication = new Replication({
-        ...{ ...common, replicas: local.replicas, rules: { replicas, writeCopies }, log: silent },
+        ...{ ...common, replicas: local.replicas, rules: { replicas, writeCopies }, log: silentLog },
         random: Math.random,
         appendMoved: (contextId, lost) => local.appendMoved(contextId, lost),
       });
@@ -154,12 +154,3 @@ export class ReplicatedWorld implements Disposable {
     }
   }
 }
-
-const silent: Log = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silent,
-  isEnabled: () => false,
-};

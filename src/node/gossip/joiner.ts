@@ -1,5 +1,6 @@
 import { asError } from "../../core/as-error.ts";
 import { LedgerError } from "../../core/errors.ts";
+import { inLanes } from "../in-lanes.ts";
 import { limits } from "../../core/limits.ts";
 import { parsePeerAddress, requirePeerAddress } from "../../core/peer-address.ts";
 import type { Effect } from "../../swim/effect.ts";
@@ -66,7 +67,7 @@ export class Joiner {
 
   /** Never rejects. */
   async resolve(addresses: readonly string[]): Promise<readonly ResolvedAddress[]> {
-    return await inLanes(addresses, (address) => this.#resolveOne(address));
+    return await inLanes(addresses, limits.gossipJoinsMax, (address) => this.#resolveOne(address));
   }
 
   /** Joins each endpoint once; an address is joined if one of its endpoints is. Never rejects. */
@@ -78,7 +79,7 @@ export class Joiner {
     const unique = new Map(all.map((endpoint) => [formatEndpoint(endpoint), endpoint]));
     const entries = [...unique].slice(0, limits.gossipSeedsMax);
     const attempts = new Map(
-      await inLanes(entries, async ([text, endpoint]): Promise<[string, Attempt]> => [
+      await inLanes(entries, limits.gossipJoinsMax, async ([text, endpoint]): Promise<[string, Attempt]> => [
         text,
         await this.#attempt(endpoint, signal),
       ]),
@@ -145,15 +146,4 @@ function bestOf(attempts: readonly Attempt[]): Attempt {
     if (other.error !== undefined) return other.isRefused === true && best.error !== undefined ? other : best;
     return best.error !== undefined || other.members > best.members ? other : best;
   }, first);
-}
-
-/** Runs `work` on all items, as many at a time as nodes are joined, and returns the results in order. */
-async function inLanes<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  const rest = items.entries();
-  const lane = async (): Promise<void> => {
-    for (const [index, item] of rest) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(items.length, limits.gossipJoinsMax) }, lane));
-  return results;
 }

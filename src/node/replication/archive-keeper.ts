@@ -5,6 +5,7 @@ import { limits } from "../../core/limits.ts";
 import type { Archive, StoredEntry } from "../../ledger/ports.ts";
 import type { OfferRequest } from "../../sync/peer-messages.ts";
 import { homeOf } from "../../sync/view.ts";
+import { askHolding } from "./ask-holding.ts";
 import type { ContextReplica } from "./context-replica.ts";
 import { type ReplicationParts, replicationTiming } from "./parts.ts";
 import { notHome } from "./refusals.ts";
@@ -124,8 +125,7 @@ export class ArchiveKeeper {
    */
   async #epochOf({ contextId, terms }: ContextReplica, home: string): Promise<Epoch | undefined> {
     if (terms?.leaving !== true) return terms?.accepted;
-    const asked = this.#parts.peers.call(home, "holding", { contextId }, { timeoutMs: askMs });
-    return (await asked).holding?.accepted;
+    return (await askHolding(this.#parts, home, contextId))?.accepted;
   }
 
   async #offer(archive: Archive): Promise<boolean> {
@@ -165,7 +165,6 @@ export class ArchiveKeeper {
 }
 
 const offerMs = 30_000;
-const askMs = 2000;
 
 /** Returns rows by the ids of their entries, and if every row has one that can be read. */
 function rowsById(rows: OfferRequest["rows"]): {

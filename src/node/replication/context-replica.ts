@@ -25,6 +25,7 @@ import {
   termsOf,
 } from "../../sync/terms.ts";
 import { homeOf } from "../../sync/view.ts";
+import { askHolding } from "./ask-holding.ts";
 import { adopt } from "./adoption.ts";
 import { commonPrefix } from "./difference.ts";
 import { HolderSwitch } from "./holder-switch.ts";
@@ -364,8 +365,7 @@ export class ContextReplica {
   /** Compares this node's copy with that of a node which found it damaged, so that what is damaged here is marked. */
   async #compareWith(nodeId: string): Promise<void> {
     const { contextId } = this;
-    const options = { timeoutMs: this.#timing.askMs };
-    const { holding } = await this.#parts.peers.call(nodeId, "holding", { contextId }, options);
+    const holding = await askHolding(this.#parts, nodeId, contextId);
     if (holding === undefined) return;
     const { latest, root } = holding;
     const compared = { contextId, from: nodeId, target: { latest, root } };

@@ -2,7 +2,8 @@ import { compareEpochs } from "../../core/epoch.ts";
 import type { Holding } from "../../sync/peer-messages.ts";
 import { commonPrefix } from "./difference.ts";
 import type { ContextReplica } from "./context-replica.ts";
-import { type ReplicationParts, replicationTiming } from "./parts.ts";
+import { askHolding } from "./ask-holding.ts";
+import type { ReplicationParts } from "./parts.ts";
 
 /**
  * Deletes this node's copy of a context, which it has given up, if every holder has all of it, knows that this node is none,
@@ -13,7 +14,7 @@ export async function dropIfHeld(
   replica: ContextReplica,
   newest: Holding | undefined,
 ): Promise<boolean> {
-  const { peers, replicas, rules, view, timing = replicationTiming } = parts;
+  const { replicas, rules, view } = parts;
   const { contextId } = replica;
   if (newest !== undefined) await replica.learn(newest);
   const { terms } = replica;
@@ -21,8 +22,7 @@ export async function dropIfHeld(
   const own = await replica.position();
   const committed = replica.state.head?.latest ?? 0;
   for (const nodeId of terms.holders) {
-    const asked = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
-    const { holding } = asked;
+    const holding = await askHolding(parts, nodeId, contextId);
     if (holding === undefined || holding.leaving || holding.holders.includes(view.selfId)) return false;
     const order = compareEpochs(holding.accepted, terms.accepted);
     if (order < 0) return false;

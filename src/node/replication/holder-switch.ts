@@ -6,6 +6,7 @@ import type { Holding } from "../../sync/peer-messages.ts";
 import { nextEpoch } from "../../sync/takeover.ts";
 import { sameHolders } from "../../sync/terms.ts";
 import { cut } from "./adoption.ts";
+import { askHolding } from "./ask-holding.ts";
 import { copyToNewcomer, type HolderTransfer, transferHolders } from "./holder-transfer.ts";
 import type { Home } from "./home.ts";
 import type { LocalCopy } from "./local-copy.ts";
@@ -111,17 +112,14 @@ export class HolderSwitch {
 
   /** Tells if so many holders have accepted an epoch, or a later one, that no takeover begins without knowing of it. */
   async #isDecided({ accepted, holders }: Pick<Holding, "accepted" | "holders">): Promise<boolean> {
-    const { peers, rules, view, timing = replicationTiming } = this.#parts;
+    const { rules, view } = this.#parts;
     const { contextId, terms } = this.#uses.copy;
     const has = (theirs: Pick<Holding, "accepted"> | undefined): boolean =>
       theirs !== undefined && compareEpochs(theirs.accepted, accepted) >= 0;
     if (has(terms)) return true;
     const answers = holders
       .filter((nodeId) => nodeId !== view.selfId)
-      .map(async (nodeId) => {
-        const asked = peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
-        return has((await asked.catch(() => undefined))?.holding);
-      });
+      .map(async (nodeId) => has(await askHolding(this.#parts, nodeId, contextId).catch(() => undefined)));
     const those = (await Promise.all(answers)).filter(Boolean).length;
     return those >= promisesRequired(rules.writeCopies, holders.length);
   }

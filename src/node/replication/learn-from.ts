@@ -1,8 +1,9 @@
 import { asError } from "../../core/as-error.ts";
 import { compareEpochs } from "../../core/epoch.ts";
 import { homeOf } from "../../sync/view.ts";
+import { askHolding } from "./ask-holding.ts";
 import type { ContextReplica } from "./context-replica.ts";
-import { type ReplicationParts, replicationTiming } from "./parts.ts";
+import type { ReplicationParts } from "./parts.ts";
 
 /**
  * Takes what another node has of who keeps a context, if it has accepted more; and becomes the home if by that this node is to,
@@ -10,13 +11,13 @@ import { type ReplicationParts, replicationTiming } from "./parts.ts";
  * holders of its own: the later epoch stands, whoever notices. Never rejects: a node that does not answer is compared again.
  */
 export async function learnFrom(
-  { peers, view, log, timing = replicationTiming }: ReplicationParts,
+  parts: ReplicationParts,
   replica: ContextReplica,
   nodeId: string,
 ): Promise<void> {
+  const { view, log } = parts;
   try {
-    const { contextId } = replica;
-    const { holding } = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: timing.askMs });
+    const holding = await askHolding(parts, nodeId, replica.contextId);
     if (holding === undefined || holding.leaving) return;
     await replica.learn(holding);
     const { terms, isHolder } = replica;
@@ -24,6 +25,6 @@ export async function learnFrom(
     const { holders } = holding;
     if (homeOf(holders, view) === view.selfId) await replica.ensureLead({ holders, isNew: false });
   } catch (error) {
-    log.debug("a node was not asked who keeps a context", { error: asError(error).message });
+    log.debug("what a node has of who keeps a context was not taken", { error: asError(error).message });
   }
 }

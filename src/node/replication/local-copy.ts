@@ -4,7 +4,7 @@ import { type Frontier, frontierRoot } from "../../core/merkle/frontier.ts";
 import type { ContextState } from "../../ledger/context-state.ts";
 import type { Replica, StoredEntry } from "../../ledger/ports.ts";
 import type { Holding, Position } from "../../sync/peer-messages.ts";
-import { type HolderView, type Terms, termsOf } from "../../sync/terms.ts";
+import { hasBegun, type HolderView, type Terms, termsOf } from "../../sync/terms.ts";
 import type { ReplicationParts } from "./parts.ts";
 
 const nothing = new Uint8Array();
@@ -38,10 +38,10 @@ export class LocalCopy {
     return termsOf({ selfId, latest: this.latest, root: nothing, terms: this.state.shared?.replica });
   }
 
-  /** True if this copy counts. One that has accepted nothing knows of holders that may never have come to be. */
+  /** True if this copy counts. */
   get isHolder(): boolean {
     const { terms } = this;
-    if (terms === undefined || terms.leaving || terms.accepted.counter === 0) return false;
+    if (terms === undefined || terms.leaving || !hasBegun(terms)) return false;
     return terms.holders.includes(this.#parts.view.selfId);
   }
 

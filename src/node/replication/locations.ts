@@ -1,6 +1,8 @@
 import { limits } from "../../core/limits.ts";
 import { compareHistories } from "../../sync/takeover.ts";
 import type { Holding } from "../../sync/peer-messages.ts";
+import { hasBegun } from "../../sync/terms.ts";
+import { askHolding } from "./ask-holding.ts";
 import type { ReplicationParts } from "./parts.ts";
 
 export interface Found {
@@ -39,7 +41,7 @@ export class Locations {
    * are taken for dead are not asked, and are among them.
    */
   async find(contextId: string): Promise<Found> {
-    const { view, peers } = this.#parts;
+    const { view } = this.#parts;
     const silent: string[] = [];
     let newest: Holding | undefined;
     await Promise.all(
@@ -47,9 +49,8 @@ export class Locations {
         if (!view.isAlive(nodeId)) silent.push(nodeId);
         if (!view.isAlive(nodeId) || nodeId === view.selfId) return;
         try {
-          const { holding } = await peers.call(nodeId, "holding", { contextId }, { timeoutMs: this.#askMs });
-          // What was promised and never begun is nothing.
-          const isKept = holding !== undefined && !holding.leaving && holding.accepted.counter > 0;
+          const holding = await askHolding(this.#parts, nodeId, contextId, this.#askMs);
+          const isKept = holding !== undefined && !holding.leaving && hasBegun(holding);
           if (isKept && (newest === undefined || compareHistories(holding, newest) > 0)) newest = holding;
         } catch {
           silent.push(nodeId);

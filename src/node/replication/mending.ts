@@ -10,6 +10,7 @@ import { sameBytes } from "../../core/snapshot/same-bytes.ts";
 import { copiesRequired } from "../../core/write-copies.ts";
 import type { Mending } from "../../ledger/repairs.ts";
 import type { Holding, PeerRow } from "../../sync/peer-messages.ts";
+import { askHolding } from "./ask-holding.ts";
 import type { ContextReplica } from "./context-replica.ts";
 import type { ReplicationParts } from "./parts.ts";
 
@@ -87,8 +88,7 @@ async function isVouched(
     offers
       .filter((offer) => sameBytes(offer.row.contentHash, row.contentHash))
       .map(async ({ nodeId }): Promise<Holding | undefined> => {
-        const answer = peers.call(nodeId, "holding", { contextId }, { timeoutMs: askMs });
-        return (await answer.catch(() => undefined))?.holding;
+        return await askHolding({ peers }, nodeId, contextId, askMs).catch(() => undefined);
       }),
   );
   const having = holdings.filter(

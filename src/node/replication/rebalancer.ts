@@ -1,7 +1,9 @@
 import { asError } from "../../core/as-error.ts";
+import { inLanes } from "../in-lanes.ts";
 import { placementOrder } from "../../core/placement.ts";
 import { nextHolderChange } from "../../sync/holder-change.ts";
 import type { Holding } from "../../sync/peer-messages.ts";
+import { hasBegun } from "../../sync/terms.ts";
 import { homeOf } from "../../sync/view.ts";
 import type { ContextReplica } from "./context-replica.ts";
 import { dropIfHeld } from "./giving-up.ts";
@@ -138,18 +140,13 @@ export class Rebalancer {
 
   /** Looks at contexts, a few at a time; those that need something more stay due. */
   async #seeAll(contextIds: readonly string[]): Promise<void> {
-    const left = contextIds.values();
-    const lanes = Array.from({ length: contextsAtOnce }, async () => {
-      for (const contextId of left) {
-        if (this.#isStopped) return;
-        this.#due.delete(contextId);
-        if (await this.#see(contextId)) continue;
-        if (this.#due.size < dueMax) this.#due.add(contextId);
-        else this.#isStale = true;
-      }
+    await inLanes(contextIds, contextsAtOnce, async (contextId) => {
+      if (this.#isStopped) return;
+      this.#due.delete(contextId);
+      if (await this.#see(contextId)) return;
+      if (this.#due.size < dueMax) this.#due.add(contextId);
+      else this.#isStale = true;
     });
-    const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === "rejected");
-    if (failed?.status === "rejected") throw failed.reason;
   }
 
   /** Returns if the context needs nothing more from this node. */
@@ -160,7 +157,7 @@ export class Rebalancer {
     const { terms } = replica;
     if (terms === undefined) return true;
     // Nothing is here but a promise, and who keeps the context.
-    if ((terms.leaving || terms.accepted.counter === 0) && replica.state.local === undefined) return true;
+    if ((terms.leaving || !hasBegun(terms)) && replica.state.local === undefined) return true;
     try {
       if (!replica.isHolder) return await this.#giveUp(replica, terms.leaving);
       this.#newcomersSinceMs.delete(contextId);

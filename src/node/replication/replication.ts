@@ -14,8 +14,10 @@ import type {
   RowsRequest,
 } from "../../sync/peer-messages.ts";
 import type { Lead } from "../../sync/lead.ts";
+import { hasBegun } from "../../sync/terms.ts";
 import { homeOf } from "../../sync/view.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
+import { askHolding } from "./ask-holding.ts";
 import { ArchiveKeeper, type ArchiveKeeperParts } from "./archive-keeper.ts";
 import { ContextReplica } from "./context-replica.ts";
 import { ForkExchange } from "./fork-exchange.ts";
@@ -168,7 +170,7 @@ export class Replication {
     // Somebody may have made it while the roster was another, or this node is a holder and was not told.
     const { newest, silent } = await this.#locations.find(contextId);
     if (newest !== undefined) return await replica.ensureLead({ holders: newest.holders, isNew: false });
-    if (terms !== undefined && terms.accepted.counter > 0) throw notHome(contextId);
+    if (terms !== undefined && hasBegun(terms)) throw notHome(contextId);
     checkNobodyHas(this.#parts, contextId, silent);
     await replica.ensureLead({ holders: placedHolders(this.#parts, contextId), isNew: true });
   }
@@ -351,16 +353,15 @@ export class Replication {
   async #nudgeHome(contextId: string): Promise<void> {
     const route = await this.route(contextId);
     if (route.kind === "here") return await this.nudge(this.#parts.view.selfId, contextId);
-    const { peers } = this.#parts;
-    const { askMs, replicateMs } = this.#timing;
     // The holders may have changed without a word to this node.
-    const { holding } = await peers.call(route.nodeId, "holding", { contextId }, { timeoutMs: askMs });
+    const holding = await askHolding(this.#parts, route.nodeId, contextId);
     const newest = holding?.leaving === false ? holding : await this.#newest(contextId);
     const replica = await this.open(contextId);
     if (newest !== undefined && (await replica.learn(newest))) return;
     const home = await this.route(contextId);
     if (home.kind === "here") return await this.nudge(this.#parts.view.selfId, contextId);
-    await peers.call(home.nodeId, "nudge", { contextId }, { timeoutMs: replicateMs });
+    const { replicateMs: timeoutMs } = this.#timing;
+    await this.#parts.peers.call(home.nodeId, "nudge", { contextId }, { timeoutMs });
   }
 
   #stored(state: ContextState, rows: readonly StoredEntry[] | undefined): void {

@@ -84,7 +84,7 @@ export class Takeover {
     const { contextId, terms, isHolder } = this.#copy;
     const known = terms !== undefined && isHolder ? terms.holders : newHolders;
     // Others may have accepted later holders: those that promise tell, and then count.
-    const isHome = [known, newHolders].some((of) => of.includes(selfId) && homeOf(of, view) === selfId);
+    const isHome = [known, newHolders].some((of) => homeOf(of, view) === selfId);
     if (!known.includes(selfId) || !isHome) throw notHome(contextId);
     if (!this.#home.seesPromises(known)) throw tooFewHolders(contextId, known, rules, view);
     const isCreation = isNew && terms === undefined && known[0] === selfId;

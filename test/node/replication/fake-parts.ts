@@ -1,5 +1,4 @@
 import { LedgerError } from "../../../src/core/errors.ts";
-import type { Log } from "../../../src/core/log.ts";
 import type { WriteCopies } from "../../../src/core/write-copies.ts";
 import { loadHasher } from "../../../src/hash/load-hasher.ts";
 import type { Replicas } from "../../../src/ledger/replicas.ts";
@@ -7,6 +6,7 @@ import type { ReplicationParts } from "../../../src/node/replication/parts.ts";
 import type { PeerCallKind } from "../../../src/sync/peer-messages.ts";
 import { Process } from "../../sim/ledger/process.ts";
 import { VirtualTime } from "../../sim/ledger/virtual-time.ts";
+import { silentLog } from "../../support/silent-log.ts";
 
 const hasher = await loadHasher();
 
@@ -53,7 +53,7 @@ export class FakeParts {
       },
       rules: { replicas: 3, writeCopies },
       clock: new Process(this.time).clock(),
-      ...{ hasher, log: silent, random: () => 0.5 },
+      ...{ hasher, log: silentLog, random: () => 0.5 },
     };
   }
 }
@@ -61,12 +61,3 @@ export class FakeParts {
 export function unreachable(): never {
   throw new LedgerError("UNAVAILABLE", "not reached", { reason: "PEER_UNREACHABLE" });
 }
-
-const silent: Log = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silent,
-  isEnabled: () => false,
-};

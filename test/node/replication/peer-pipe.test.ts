@@ -38,6 +38,16 @@ function stored({ items }: { items: readonly ReplicateItem[] }): { results: Repl
   return { results: items.map(({ after, rows }) => ({ kind: "stored", latest: after + rows.length })) };
 }
 
+/** Lets a pipe to `b` have one entry of one context to send for a while. */
+async function sendOne(fake: FakeParts, forMs: number): Promise<{ pipe: PeerPipe; context: Context }> {
+  const pipe = new PeerPipe("b", fake.parts);
+  const context = new Context("c");
+  context.grow();
+  pipe.wake(context, false);
+  await fake.time.run(forMs);
+  return { pipe, context };
+}
+
 test("PeerPipe puts what many contexts have to send into one message", async () => {
   const fake = new FakeParts();
   fake.answer = ({ request }) => stored(request);
@@ -67,11 +77,7 @@ test("PeerPipe has a few messages under way, and no more", async () => {
 test("PeerPipe waits longer each time a follower does not answer, up to a bound", async () => {
   const fake = new FakeParts();
   fake.answer = unreachable;
-  const pipe = new PeerPipe("b", fake.parts);
-  const context = new Context("c");
-  context.grow();
-  pipe.wake(context, false);
-  await fake.time.run(20_000);
+  await sendOne(fake, 20_000);
   const waits = fake.asked.slice(1).map(({ atMs }, index) => atMs - (fake.asked[index]?.atMs ?? 0));
   // Half of the wait is by chance, which is the middle here.
   expect(waits.slice(0, 7).map(Math.round)).toEqual([38, 75, 150, 300, 600, 1200, 1500]);
@@ -82,11 +88,7 @@ test("PeerPipe asks nothing of the dead, and tries at once when they are back", 
   const fake = new FakeParts();
   fake.answer = ({ request }) => stored(request);
   fake.dead.add("b");
-  const pipe = new PeerPipe("b", fake.parts);
-  const context = new Context("c");
-  context.grow();
-  pipe.wake(context, false);
-  await fake.time.run(5000);
+  const { pipe, context } = await sendOne(fake, 5000);
   expect(fake.asked).toEqual([]);
   fake.dead.delete("b");
   pipe.revive();
@@ -120,22 +122,14 @@ test("PeerPipe tells the home who has been promised more", async () => {
   const fake = new FakeParts();
   const promised = { counter: 9, nodeId: "b" };
   fake.answer = () => ({ results: [{ kind: "refused", promised }] });
-  const pipe = new PeerPipe("b", fake.parts);
-  const context = new Context("c");
-  context.grow();
-  pipe.wake(context, false);
-  await fake.time.run(1);
+  const { context } = await sendOne(fake, 1);
   expect(context.outcomes).toContainEqual({ deposedBy: promised });
 });
 
 test("PeerPipe keeps nothing once it is stopped", async () => {
   const fake = new FakeParts();
   fake.answer = unreachable;
-  const pipe = new PeerPipe("b", fake.parts);
-  const context = new Context("c");
-  context.grow();
-  pipe.wake(context, false);
-  await fake.time.run(10);
+  const { pipe } = await sendOne(fake, 10);
   pipe.stop();
   const before = fake.asked.length;
   await fake.time.run(60_000);

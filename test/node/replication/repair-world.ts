@@ -1,6 +1,5 @@
 import { LedgerError } from "../../../src/core/errors.ts";
 import { hex } from "../../../src/core/hex.ts";
-import type { Log } from "../../../src/core/log.ts";
 import type { WriteCopies } from "../../../src/core/write-copies.ts";
 import { Ledger } from "../../../src/ledger/ledger.ts";
 import type { Commit, Store, StoredEntry } from "../../../src/ledger/ports.ts";
@@ -16,6 +15,7 @@ import type { ClusterView } from "../../../src/sync/view.ts";
 import { FakeSigner } from "../../support/fake-signer.ts";
 import { hasher, input } from "../../support/ledger-world.ts";
 import { until } from "../../support/until.ts";
+import { silentLog } from "../../support/silent-log.ts";
 
 export const contextId = "c";
 
@@ -62,7 +62,7 @@ export class RepairNode {
     });
     this.#ledger = ledger;
     this.#replication = new Replication({
-      ...{ replicas: ledger.replicas, clock, hasher, random: Math.random, log: silent },
+      ...{ replicas: ledger.replicas, clock, hasher, random: Math.random, log: silentLog },
       ...{ peers: peersOf(this.nodeId), view: viewOf(this.nodeId), rules: { replicas: 3, writeCopies } },
       appendMoved: (moved, lost) => ledger.appendMoved(moved, lost),
       repairs: { pauseMs: 1, retryMsMin: 50, retryMsMax: 100 },
@@ -289,12 +289,3 @@ function sizeOf(value: unknown): number {
   if (typeof value === "object" && value !== null) return sizeOf(Object.values(value));
   return 8;
 }
-
-const silent: Log = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silent,
-  isEnabled: () => false,
-};

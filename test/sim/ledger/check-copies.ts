@@ -4,6 +4,7 @@ import { decodeUtf8 } from "../../../src/core/utf8.ts";
 import { movedMetadataName } from "../../../src/core/moved.ts";
 import { placementOrder } from "../../../src/core/placement.ts";
 import { loadHasher } from "../../../src/hash/load-hasher.ts";
+import { hasBegun } from "../../../src/sync/terms.ts";
 import type { SimulatedNode } from "./node.ts";
 import type { World } from "./world.ts";
 
@@ -42,9 +43,8 @@ export async function checkCopies(
         violated(`holders: ${contextId} is on machine ${node.machine}, which says nothing about it`);
       continue;
     }
-    const { holders, leaving, accepted } = replica;
-    // What was promised and never begun is no copy.
-    if (accepted.counter === 0 && history.length === 0) continue;
+    const { holders, leaving } = replica;
+    if (!hasBegun(replica) && history.length === 0) continue;
     // What is left of a copy that was given up is who keeps the context instead.
     if (leaving) {
       if (history.length > 0)

@@ -1,4 +1,3 @@
-import type { Log } from "../../../src/core/log.ts";
 import { loadHasher } from "../../../src/hash/load-hasher.ts";
 import { Ledger } from "../../../src/ledger/ledger.ts";
 import { inflate } from "../../../src/node/inflate.ts";
@@ -17,6 +16,7 @@ import type { Membership } from "./membership.ts";
 import type { PeerServer, SimulatedPeers } from "./peer-network.ts";
 import { Process } from "./process.ts";
 import type { VirtualTime } from "./virtual-time.ts";
+import { silentLog } from "../../support/silent-log.ts";
 
 const hasher = await loadHasher();
 const zstd = createZstd();
@@ -94,7 +94,7 @@ export class SimulatedNode {
     const peers = network.of(nodeId, process);
     const fraction = (): number => random.fraction();
     const replication = new Replication({
-      ...{ replicas: ledger.replicas, clock, hasher, rules, log: silent, view, peers, random: fraction },
+      ...{ replicas: ledger.replicas, clock, hasher, rules, log: silentLog, view, peers, random: fraction },
       ...{ antiEntropy, rebalancer },
       appendMoved: (contextId, lost) => ledger.appendMoved(contextId, lost),
     });
@@ -158,12 +158,3 @@ function serverOf(replication: Replication, cluster: ClusterLedger): PeerServer 
   };
   return async (from, kind, request) => (await answer(from, kind, request as never)) as never;
 }
-
-const silent: Log = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silent,
-  isEnabled: () => false,
-};

@@ -324,8 +324,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "src/swim/exchanges.ts",
-        find: "else if (isUnknown) this.#rumours.gone(asAlive, state === nodeStates.left);",
-        replace: "else if (isUnknown) return;",
+        find: "this.#rumours.gone(asAlive, state === nodeStates.left);",
+        replace: "return;",
       },
     ],
     finds: unfaithful,
