@@ -44,7 +44,7 @@ async function startNode(
   const child = await cluster.start(() => true);
   running.push(child);
   const names = (): string[] => cluster.members().map((member) => member.name);
-  return { cluster, world, ledger, address: cluster.status()?.address ?? "", names };
+  return { cluster, child, world, ledger, address: cluster.status()?.address ?? "", names };
 }
 
 const { signal } = new AbortController();
@@ -63,6 +63,24 @@ describe("hasExchanged()", () => {
     b.cluster.onExchanged(told.resolve);
     await told.promise;
     expect([b.cluster.hasExchanged(), b.names()]).toEqual([true, ["b", "a"]]);
+  });
+
+  test("says that dead members are on the roster that this node has never seen", async () => {
+    const a = await startNode("a");
+    const b = await startNode("b", { seeds: [a.address] });
+    await until("a has b", () => a.names().includes("b"));
+    await b.child.stop();
+    const stateOfB = ({ cluster }: typeof a) => cluster.members().find(({ name }) => name === "b")?.state;
+    await until("a misses b", () => stateOfB(a) === "dead");
+    const c = await startNode("c", { seeds: [a.address] });
+    await until("c has exchanged", () => c.cluster.hasExchanged());
+    expect(stateOfB(c)).toBe("dead");
+    expect(
+      c.ledger.roster
+        .members()
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(["a", "b", "c"]);
   });
 
   test("stays false while nobody is there", async () => {

@@ -31,6 +31,12 @@ describe("Locations", () => {
     expect((await locations.find("x")).newest?.holders).toEqual(["b"]);
   });
 
+  test("takes a promise of which nothing came for nothing", async () => {
+    const { locations } = locating({ b: holding(0, 0, ["b"]) });
+    expect((await locations.find("x")).newest).toBeUndefined();
+    expect(locations.known("x")).toBeUndefined();
+  });
+
   test("tells who is silent, and asks nothing of the dead", async () => {
     const { fake, locations } = locating({ c: "silent" });
     fake.dead.add("d");

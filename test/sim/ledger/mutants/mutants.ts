@@ -306,6 +306,19 @@ export const mutants: readonly Mutant[] = [
     range: one,
   },
   {
+    name: "former-holders-offer-nothing",
+    rule: "With one copy, who gives its copy up offers what a later epoch began without",
+    edits: [
+      {
+        file: "src/node/replication/giving-up.ts",
+        find: `const isLost = rules.writeCopies === "1" && order > 0;`,
+        replace: `const isLost = rules.writeCopies === "1" && order > 0 && latest < 0;`,
+      },
+    ],
+    finds: ["lost", "differ"],
+    range: { writeCopies: "1", membership: "flapping", from: 70_130 },
+  },
+  {
     name: "contexts-begin-without-asking",
     rule: "A context is begun when nobody who may have it is silent",
     edits: [
